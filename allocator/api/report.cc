@@ -1,0 +1,128 @@
+#include "allocator/api/report.h"
+
+#include "allocator/base/text.h"
+#include "allocator/domain/domain.h"
+#include "allocator/entry/entry.h"
+#include "allocator/heap/standard_heaps.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc {
+namespace {
+
+using Stats = struct secalloc_stats;
+
+struct Field {
+  const char* name;
+  uint64_t Stats::*value;
+};
+
+// Every figure, as JSON names it; the header has the meaning.
+constexpr Field kFields[] = {
+    {"budget_bytes", &Stats::budget_bytes},
+    {"arena_bytes", &Stats::arena_bytes},
+    {"high_water_bytes", &Stats::high_water_bytes},
+    {"secret_arenas", &Stats::secret_arenas},
+    {"secret_bytes", &Stats::secret_bytes},
+    {"secret_used_bytes", &Stats::secret_used_bytes},
+    {"locked_arenas", &Stats::locked_arenas},
+    {"locked_bytes", &Stats::locked_bytes},
+    {"locked_used_bytes", &Stats::locked_used_bytes},
+    {"degraded_arenas", &Stats::degraded_arenas},
+    {"degraded_allocations", &Stats::degraded_allocations},
+    {"refused_allocations", &Stats::refused_allocations},
+    {"unguarded_objects", &Stats::unguarded_objects},
+    {"fork_copied_pages", &Stats::fork_copied_pages},
+    {"ordinary_bytes", &Stats::ordinary_bytes},
+};
+
+void AppendJson(const Stats& stats, TextBuffer& text) {
+  const char* separator = "{";
+  for (const Field& field : kFields) {
+    text << separator << "\"" << field.name << "\": " << stats.*field.value;
+    separator = ", ";
+  }
+  text << "}\n";
+}
+
+// PATH with each %p replaced by the process id; true if there was one.
+bool ExpandPath(const char* path, TextBuffer& text) {
+  bool expanded = false;
+  for (; *path != '\0'; ++path) {
+    if (path[0] == '%' && path[1] == 'p') {
+      text << uint64_t{os::ProcessId()};
+      ++path;
+      expanded = true;
+    } else {
+      text.Append(path, 1);
+    }
+  }
+  text.Append("", 1);
+  return expanded;
+}
+
+void WriteJson(const Stats& stats, const char* path, bool original) {
+  char path_text[Options::kTextSize + 64];
+  TextBuffer expanded(path_text, sizeof path_text);
+  if (!ExpandPath(path, expanded) && !original) return;
+  char text[2048];
+  TextBuffer json(text, sizeof text);
+  AppendJson(stats, json);
+  if (expanded.truncated() || os::WriteFile(path_text, json.data(), json.size()) != 0) {
+    Line line;
+    line << "secure_alloc: statistics can't be written to " << path_text
+         << ": is the directory there and writable?";
+    line.WriteStderr();
+  }
+}
+
+void WriteSummary(const Stats& stats) {
+  Line line;
+  line << "secure_alloc: " << stats.secret_used_bytes << " bytes secret in "
+       << stats.secret_arenas << " arenas, " << stats.locked_used_bytes << " bytes locked in "
+       << stats.locked_arenas << "; high water " << stats.high_water_bytes << " of "
+       << stats.budget_bytes << " bytes; degraded: " << stats.degraded_arenas << " arenas, "
+       << stats.degraded_allocations << " objects; refused: " << stats.refused_allocations;
+  line.WriteStderr();
+}
+
+// The process that read the options; its forked children are others.
+uint32_t original_process = 0;
+
+[[gnu::constructor]] void RememberProcess() { original_process = os::ProcessId(); }
+
+}  // namespace
+
+void CollectStats(Stats* stats) {
+  *stats = {};
+  const PageHeap::Usage pages = secret_pages.GetUsage();
+  constexpr auto kSecret = static_cast<unsigned>(Protection::kSecret);
+  constexpr auto kLocked = static_cast<unsigned>(Protection::kLocked);
+  stats->budget_bytes = secret_budget.limit();
+  stats->arena_bytes = secret_budget.used();
+  stats->high_water_bytes = secret_budget.high_water();
+  stats->secret_arenas = pages.arenas[kSecret];
+  stats->secret_bytes = pages.mapped_bytes[kSecret];
+  stats->secret_used_bytes = pages.used_bytes[kSecret];
+  stats->locked_arenas = pages.arenas[kLocked];
+  stats->locked_bytes = pages.mapped_bytes[kLocked];
+  stats->locked_used_bytes = pages.used_bytes[kLocked];
+  stats->degraded_arenas = secret_pages.fallbacks();
+  stats->degraded_allocations = secret_domain.degraded_allocations();
+  stats->refused_allocations = secret_domain.refused_allocations();
+  stats->unguarded_objects = pages.unguarded + ordinary_heap.pages().GetUsage().unguarded;
+  stats->fork_copied_pages = pages.copied_pages;
+  const Heap::Usage ordinary = ordinary_heap.GetUsage();
+  stats->ordinary_bytes = ordinary.slab_bytes + ordinary.large_bytes;
+}
+
+void WriteStatsAtExit() {
+  const Options& options = entry::CurrentOptions();
+  if (options.stats == StatsOutput::kNone) return;
+  const bool original = os::ProcessId() == original_process;
+  Stats stats;
+  CollectStats(&stats);
+  if (options.stats == StatsOutput::kStderr && original) WriteSummary(stats);
+  if (options.stats == StatsOutput::kJson) WriteJson(stats, options.stats_path, original);
+}
+
+}  // namespace secure_alloc

@@ -1,0 +1,55 @@
+// A futex mutex of one word: constant-initialised, never allocates, and can be
+// unlocked by a forked child's only thread, as its parent's copy locked it.
+//
+// Rank, outermost first; a thread takes locks in this order only, and fork takes
+// all of them in it:
+//   1 fork window   2 thread list   3 central bins (ordinary by bin, then secret)
+//   4 large store   5 page heap     6 address space
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "allocator/base/thread_annotations.h"
+
+namespace secure_alloc {
+
+class SA_CAPABILITY Mutex {
+ public:
+  constexpr Mutex() = default;
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  void Lock() SA_ACQUIRE() {
+    uint32_t expected = kFree;
+    // Acquire pairs with the release in Unlock().
+    if (!word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) [[unlikely]] {
+      LockSlow();
+    }
+  }
+
+  void Unlock() SA_RELEASE() {
+    if (word_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]] WakeOne();
+  }
+
+ private:
+  enum : uint32_t { kFree = 0, kHeld = 1, kContended = 2 };
+
+  void LockSlow();
+  void WakeOne();
+
+  std::atomic<uint32_t> word_{kFree};
+};
+
+class SA_SCOPED_CAPABILITY MutexLock {
+ public:
+  explicit MutexLock(Mutex& mutex) SA_ACQUIRE(mutex) : mutex_(mutex) { mutex_.Lock(); }
+  ~MutexLock() SA_RELEASE() { mutex_.Unlock(); }
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+}  // namespace secure_alloc

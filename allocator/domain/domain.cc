@@ -1,0 +1,63 @@
+#include "allocator/domain/domain.h"
+
+#include <algorithm>
+
+#include "allocator/base/bits.h"
+#include "allocator/domain/notice.h"
+#include "allocator/heap/standard_heaps.h"
+#include "allocator/os/os.h"
+#include "allocator/pages/sources.h"
+
+namespace secure_alloc {
+namespace {
+
+// Where no lock limit binds, secrets still are unevictable memory: an eighth of the
+// machine's at most.
+constexpr size_t kMachineShare = 8;
+
+size_t DefaultBudget(const Options& options) {
+  size_t budget = os::MachineMemory() / kMachineShare;
+  if (!os::MayLockAnyAmount()) budget = std::min(budget, os::LockedMemoryLimit());
+  // A fork charges its copy before the child exists.
+  return options.fork == ForkPolicy::kCopy ? budget / 2 : budget;
+}
+
+}  // namespace
+
+constinit Domain public_domain("public", ordinary_heap);
+constinit Domain secret_domain("secret", secret_heap);
+
+void* Domain::Allocate(size_t request, size_t alignment) {
+  int error = 0;
+  void* const object = heap_.AllocateAligned(request, alignment, &error);
+  if (object == nullptr) return AllocateFallback(request, alignment, error);
+  const size_t fallbacks = heap_.pages().fallbacks();
+  if (fallbacks != told_fallbacks_.load(std::memory_order_relaxed)) [[unlikely]] {
+    told_fallbacks_.store(fallbacks, std::memory_order_relaxed);
+    NoticeLocked(heap_.pages().GetUsage().fallback_error);
+  }
+  return object;
+}
+
+void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
+  if (this == &public_domain) return nullptr;
+  if (fallback_ == Fallback::kPlain && plain_ != nullptr) {
+    degraded_.fetch_add(1, std::memory_order_relaxed);
+    NoticePlain(error);
+    return plain_->Allocate(request, alignment);
+  }
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  NoticeRefused(error);
+  return nullptr;
+}
+
+void ConfigureSecretDomain(const Options& options) {
+  const Source* ladder[2];
+  ladder[0] = options.fork == ForkPolicy::kShare ? &shared_secret_source : &secret_source;
+  ladder[1] = options.fork == ForkPolicy::kCopy ? &locked_source : &private_locked_source;
+  secret_pages.SetLadder(ladder, options.fallback == Fallback::kNone ? 1 : 2);
+  secret_budget.SetLimit(options.budget != 0 ? options.budget : DefaultBudget(options));
+  secret_domain.SetFallback(options.fallback, &public_domain);
+}
+
+}  // namespace secure_alloc

@@ -1,0 +1,16 @@
+// What an operator must hear: one line on standard error, each kind once in a process
+// and the children it forks, with cause and fix.
+#pragma once
+
+namespace secure_alloc {
+
+// Secrets now lie in locked memory, because the kernel said `error`.
+void NoticeLocked(int error);
+// Secrets now lie in ordinary memory.
+void NoticePlain(int error);
+// A secret allocation fails.
+void NoticeRefused(int error);
+// fork(2) fails with EAGAIN, because the child's copy can't be had.
+void NoticeForkRefused(int error);
+
+}  // namespace secure_alloc

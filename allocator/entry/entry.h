@@ -1,0 +1,66 @@
+// This malloc's manners: argument checks, errno, what zero and failure mean; and start-up.
+//
+// Each function says on whose behalf it is called: `first_bin` is the domain (0: public,
+// kHeapStride: secret), `caller` the address that a fault names. Sizes in bytes.
+// Failure is null with errno ENOMEM (or as said); success leaves errno alone.
+#pragma once
+
+#include <cstddef>
+
+#include "allocator/domain/options.h"
+#include "allocator/heap/fast_path.h"
+
+namespace secure_alloc::entry {
+
+struct Call {
+  unsigned first_bin;
+  const void* caller;
+};
+
+void* AllocateSlow(size_t size, Call call);
+void FreeSlow(void* object, Call call);
+
+inline void* Allocate(size_t size, Call call) {
+  if (void* const object = AllocateFast(size, call.first_bin)) [[likely]] return object;
+  return AllocateSlow(size, call);
+}
+
+// Null is fine; errno stays.
+inline void Free(void* object, Call call) {
+  if (!FreeFast(object)) [[unlikely]] FreeSlow(object, call);
+}
+
+// Zeroed, as all memory here; ENOMEM if the product overflows.
+void* AllocateArray(size_t count, size_t size, Call call);
+// As realloc(3) of glibc: size 0 frees. The object stays in its domain, or moves up to the
+// secret one if the call is on its behalf. The old place is wiped.
+void* Resize(void* object, size_t size, Call call);
+// `alignment` is a power of two, or EINVAL.
+void* AllocateAligned(size_t alignment, size_t size, Call call);
+// The size asked for; 0 for null.
+size_t UsableSize(const void* object, Call call);
+// Faults if the object was not allocated with this size.
+void FreeSized(void* object, size_t size, Call call);
+
+// Gives back what is idle, this thread's caches first.
+void Trim();
+
+// Start-up. The first use of the heap reserves its space; options are read once the C
+// library knows the environment, by Configure() or a later slow path.
+bool Configured();
+const Options& CurrentOptions();
+void Configure();
+
+// Who serves the public domain instead of our heap (option `ordinary`), from the
+// moment it is set. Every pointer outside our space is then its.
+struct Peer {
+  void* (*allocate)(size_t size);
+  void* (*allocate_zeroed)(size_t size);
+  void* (*allocate_aligned)(size_t alignment, size_t size);
+  void* (*resize)(void* object, size_t size);
+  void (*free)(void* object);
+  size_t (*usable_size)(void* object);
+};
+void SetPeer(const Peer* peer);
+
+}  // namespace secure_alloc::entry

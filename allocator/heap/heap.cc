@@ -1,0 +1,242 @@
+#include "allocator/heap/heap.h"
+
+#include <errno.h>
+
+#include <algorithm>
+
+#include "allocator/heap/fast_path.h"
+#include "allocator/heap/standard_heaps.h"
+
+namespace secure_alloc {
+namespace {
+
+bool IsLarge(unsigned bin) { return bin % kHeapStride == kLargeClass; }
+
+// The address is inside the space and no live object's start: say what it is.
+[[noreturn]] void FaultNotLive(const void* address, const void* caller) {
+  Arena* const arena = space.OwnerOf(Address(address));
+  if (arena != nullptr && arena->Covers(Address(address)) && !arena->whole) {
+    const PageInfo& info = arena->info[arena->PageOf(Address(address))];
+    if (info.kind == PageKind::kSlab) {
+      const Slab* slab = static_cast<const Slab*>(arena->RecordOf(info.first));
+      if (slab->IsSlotStart(address)) Fault(FaultKind::kDoubleFree, caller);
+    }
+    if (info.kind == PageKind::kLarge && arena->AddressOf(info.first) == address) {
+      Fault(FaultKind::kDoubleFree, caller);
+    }
+  }
+  Fault(FaultKind::kInvalidFree, caller);
+}
+
+// The shadow of a live object of ours. Null outside the space.
+uint8_t* ShadowOfLive(const void* object, const void* caller) {
+  if (!space.Contains(Address(object))) return nullptr;
+  const uint64_t granule = space.GranuleIndex(Address(object));
+  if (granule >= space.granules()) Fault(FaultKind::kInvalidFree, caller);
+  uint8_t* const shadow = space.shadow(granule);
+  if ((LoadShadow(shadow) & kLive) == 0) FaultNotLive(object, caller);
+  return shadow;
+}
+
+void CheckSlot(const void* object, const uint8_t* shadow, size_t slot_size, const void* caller) {
+  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, LoadSlack(shadow),
+                      space.GranuleIndex(Address(object)))) {
+    Fault(FaultKind::kOverflow, caller);
+  }
+}
+
+void FlushOnThreadExit(ThreadCache& cache) {
+  ordinary_heap.Flush(cache);
+  secret_heap.Flush(cache);
+}
+
+ThreadCache* AttachedCache() {
+  if (thread_cache == &no_cache && !AttachThreadCache(FlushOnThreadExit)) return nullptr;
+  return thread_cache;
+}
+
+}  // namespace
+
+// --- Allocation --------------------------------------------------------------------
+
+void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
+  Bin& shared = bins_[bin - first_bin_];
+  if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
+    CacheBin& cached = cache->bins[bin];
+    if (!cached.CanTake() && !shared.Refill(bin, pages_, cached, cache->random, error)) {
+      return nullptr;
+    }
+    return HandOut(cached, bin, request);
+  }
+  void* slot = shared.TakeOne(bin, pages_, error);
+  if (slot == nullptr) return nullptr;
+  CacheBin single = {&slot, 1, 1, kShapes[bin].slot_size, 0};
+  return HandOut(single, bin, request);
+}
+
+void* Heap::Allocate(size_t request, int* error) {
+  if (request > kMaxSlabRequest) return large_.Allocate(request, kPageSize, error);
+  return AllocateSmall(request, ClassOf(request) + first_bin_, error);
+}
+
+void* Heap::AllocateAligned(size_t request, size_t alignment, int* error) {
+  if (alignment <= kGranule) return Allocate(request, error);
+  if (alignment <= kPageSize && request <= kMaxSlabRequest) {
+    const unsigned size_class = AlignedClass(request, alignment);
+    if (size_class < kClasses && SlotSizeOf(size_class) - request <= kMaxSlack) {
+      return AllocateSmall(request, size_class + first_bin_, error);
+    }
+  }
+  return large_.Allocate(request, std::max(alignment, kPageSize), error);
+}
+
+void* AllocateZeroSize(int* error) {
+  void* const slot = zero_size_bin.TakeOne(kZeroClass, zero_size_pages, error);
+  if (slot == nullptr) return nullptr;
+  uint8_t* const shadow = space.ShadowOf(slot);
+  SA_CHECK(LoadShadow(shadow) == kZeroClass);
+  StoreShadow(shadow, kLive | kZeroClass);
+  return slot;
+}
+
+// --- Free --------------------------------------------------------------------------
+
+void Heap::MakeRoom(unsigned bin, ThreadCache& cache) {
+  CacheBin& cached = cache.bins[bin];
+  if (cached.count > 0) {
+    bins_[bin - first_bin_].Flush(bin, pages_, cached, cached.capacity / 2u);
+  } else {
+    // Company for the slot to come, so that it is not next; without memory it goes alone.
+    int error;
+    (void)bins_[bin - first_bin_].Refill(bin, pages_, cached, cache.random, &error);
+  }
+}
+
+bool FreeChecked(void* object, const void* caller) {
+  uint8_t* const shadow = ShadowOfLive(object, caller);
+  if (shadow == nullptr) return false;
+  const uint8_t state = LoadShadow(shadow);
+  const unsigned bin = state & ~kLive;
+  if (bin == kForgottenClass) return true;  // The parent's object: nothing of it is here.
+  if (bin == kZeroClass) {
+    StoreShadow(shadow, kZeroClass);
+    zero_size_bin.GiveOne(kZeroClass, zero_size_pages, object);
+    return true;
+  }
+  Heap& heap = HeapOf(bin);
+  if (IsLarge(bin)) {
+    heap.large().Free(object, caller);
+    return true;
+  }
+  const size_t slot_size = kLiveSlotSize[state];
+  SA_CHECK(slot_size != 0);
+  CheckSlot(object, shadow, slot_size, caller);
+  if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
+    CacheBin& cached = cache->bins[bin];
+    if (!cached.CanGive()) heap.MakeRoom(bin, *cache);
+    TakeBack(*cache, cached, object, shadow, state);
+  } else {
+    StoreShadow(shadow, static_cast<uint8_t>(bin));
+    Wipe(object, slot_size);
+    heap.GiveUncached(bin, object);
+  }
+  return true;
+}
+
+// --- Questions and resizing --------------------------------------------------------
+
+size_t ObjectSize(const void* object) {
+  const uint8_t* const shadow = space.ShadowOf(object);
+  const unsigned bin = LoadShadow(shadow) & ~kLive;
+  if (bin == kZeroClass) return 0;
+  const Arena& arena = *space.OwnerOf(Address(object));
+  // A forgotten object has lost its bin; its arena's records have not.
+  const bool is_slab =
+      !arena.whole && arena.info[arena.PageOf(Address(object))].kind == PageKind::kSlab;
+  if (!is_slab) return LargeStore::RequestedSize(object);
+  return kShapes[Slab::Of(object)->bin()].slot_size - LoadSlack(shadow);
+}
+
+bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
+  const uint8_t* const shadow = ShadowOfLive(object, caller);
+  if (shadow == nullptr) return false;
+  const uint8_t state = LoadShadow(shadow);
+  info->bin = state & ~kLive;
+  const size_t slot_size = kLiveSlotSize[state];
+  if (slot_size != 0) [[likely]] {
+    CheckSlot(object, shadow, slot_size, caller);
+    info->size = slot_size - LoadSlack(shadow);
+    return true;
+  }
+  if (IsLarge(info->bin)) HeapOf(info->bin).large().CheckIntact(object, caller);
+  info->size = ObjectSize(object);
+  return true;
+}
+
+bool TryResize(void* object, size_t request, const void* caller) {
+  uint8_t* const shadow = ShadowOfLive(object, caller);
+  const uint8_t state = LoadShadow(shadow);
+  const unsigned bin = state & ~kLive;
+  if (bin == kZeroClass || bin == kForgottenClass || request == 0) return false;
+  if (IsLarge(bin)) {
+    return request > kMaxSlabRequest && HeapOf(bin).large().TryResize(object, request, caller);
+  }
+  const size_t slot_size = kLiveSlotSize[state];
+  CheckSlot(object, shadow, slot_size, caller);
+  // Not into a slot that is more than twice too large.
+  if (request >= slot_size || request < slot_size / 2 || slot_size - request > kMaxSlack) {
+    return false;
+  }
+  char* const bytes = static_cast<char*>(object);
+  const size_t old = slot_size - LoadSlack(shadow);
+  bytes[old] = 0;
+  bytes[slot_size - 1] = 0;
+  if (request < old) WipeBytes(bytes + request, old - request);
+  StoreSlack(shadow, slot_size - request);
+  SetCheckBytes(bytes, slot_size, slot_size - request, space.GranuleIndex(Address(object)));
+  return true;
+}
+
+// --- Upkeep ------------------------------------------------------------------------
+
+void Heap::Flush(ThreadCache& cache) {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    CacheBin& cached = cache.bins[first_bin_ + c];
+    if (cached.count > 0) bins_[c].Flush(first_bin_ + c, pages_, cached, 0);
+  }
+}
+
+void Heap::Trim() {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Trim(pages_);
+  large_.Trim();
+  pages_.Trim();
+}
+
+Heap::Usage Heap::GetUsage() {
+  Usage usage;
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    const SlabShape& shape = kShapes[first_bin_ + c];
+    const Bin::Usage bin = bins_[c].GetUsage();
+    usage.slab_bytes += bin.slabs * (kPageSize << shape.order);
+    usage.free_slot_bytes += bin.free_slots * shape.slot_size;
+  }
+  usage.large_bytes = large_.live_bytes();
+  return usage;
+}
+
+void Heap::LockAll() SA_NO_THREAD_SAFETY {
+  for (Bin& bin : bins_) bin.mutex().Lock();
+  large_.mutex().Lock();
+}
+
+void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
+  large_.mutex().Unlock();
+  for (Bin& bin : bins_) bin.mutex().Unlock();
+}
+
+void Heap::Forget() SA_NO_THREAD_SAFETY {
+  for (Bin& bin : bins_) bin.Forget();
+  large_.Forget();
+}
+
+}  // namespace secure_alloc

@@ -1,0 +1,72 @@
+#include "allocator/heap/standard_heaps.h"
+
+#include "allocator/pages/sources.h"
+#include "allocator/pages/space.h"
+
+namespace secure_alloc {
+namespace {
+
+// Slabs: steps of 256 KiB to 2 MiB inside arenas of 16 MiB.
+constexpr PageHeapPolicy kSlabPages = {.first_step = PagesFor(256 * kKiB),
+                                       .last_step = PagesFor(2 * kMiB),
+                                       .record_pages = 1u << kOrdinarySlabs.min_order,
+                                       .arena_pages = PagesFor(16 * kMiB),
+                                       .kept_empty = 0};
+// Large objects: arenas of 64 MiB of address space, without memory until used.
+constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(64 * kMiB),
+                                        .last_step = PagesFor(64 * kMiB),
+                                        .record_pages = PagesFor(64 * kMiB),
+                                        .arena_pages = PagesFor(64 * kMiB),
+                                        .kept_empty = 0};
+constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
+                                           .last_step = PagesFor(1 * kMiB),
+                                           .record_pages = 1u << kOrdinarySlabs.min_order,
+                                           .arena_pages = PagesFor(kSpanSize),
+                                           .kept_empty = 0};
+// Secrets: an arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
+constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
+                                         .last_step = PagesFor(2 * kMiB),
+                                         .record_pages = 1u << kSecretSlabs.min_order,
+                                         .arena_pages = 0,
+                                         .kept_empty = PagesFor(256 * kKiB)};
+
+// Freed large runs that wait for reuse: what a few buffers of a program need and no
+// more, so that peak memory stays near what is live. Secret pages are scarcer.
+constexpr size_t kQueuedBytes = 8 * kMiB;
+constexpr size_t kQueuedSecretBytes = 256 * kKiB;
+
+constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr);
+constinit PageHeap large_pages(kLargePages, sparse_source, nullptr);
+
+}  // namespace
+
+constinit Budget secret_budget(0);
+constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget);
+constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
+constinit Bin zero_size_bin;
+constinit Heap ordinary_heap(0, slab_pages, large_pages, kQueuedBytes);
+constinit Heap secret_heap(kHeapStride, secret_pages, secret_pages, kQueuedSecretBytes);
+
+void LockAllHeaps() SA_NO_THREAD_SAFETY {
+  zero_size_bin.mutex().Lock();
+  ordinary_heap.LockAll();
+  secret_heap.LockAll();
+  slab_pages.mutex().Lock();
+  large_pages.mutex().Lock();
+  zero_size_pages.mutex().Lock();
+  secret_pages.mutex().Lock();
+  space.mutex().Lock();
+}
+
+void UnlockAllHeaps() SA_NO_THREAD_SAFETY {
+  space.mutex().Unlock();
+  secret_pages.mutex().Unlock();
+  zero_size_pages.mutex().Unlock();
+  large_pages.mutex().Unlock();
+  slab_pages.mutex().Unlock();
+  secret_heap.UnlockAll();
+  ordinary_heap.UnlockAll();
+  zero_size_bin.mutex().Unlock();
+}
+
+}  // namespace secure_alloc

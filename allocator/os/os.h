@@ -1,0 +1,76 @@
+// The whole contract with the kernel. Nothing else in the allocator makes a
+// system call, and none of these touches errno: a call that may fail returns 0
+// or the positive errno value.
+//
+// Addresses and lengths are multiples of the page size unless said otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace secure_alloc::os {
+
+// Address space without memory: PROT_NONE, not charged. Null when there is none
+// left (RLIMIT_AS, vm.max_map_count).
+[[nodiscard]] void* Reserve(size_t length);
+
+// Gives [address, length) back: unmaps it, or makes it reserved space again,
+// its pages dropped. The second keeps the address from being reused by others.
+void Unmap(void* address, size_t length);
+[[nodiscard]] int Unreserve(void* address, size_t length);
+
+// Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.
+[[nodiscard]] int Commit(void* address, size_t length);
+// Committed pages become inaccessible; contents stay.
+[[nodiscard]] int Forbid(void* address, size_t length);
+// Readable, writable anonymous memory of its own, or null.
+[[nodiscard]] void* MapAnonymous(size_t length);
+// Drops the contents of committed pages: they read as zero again.
+[[nodiscard]] int Discard(void* address, size_t length);
+
+// Maps memfd_secret(2) pages over reserved space at `address`, or anywhere when
+// it is null (`*mapped` gets the place). Readable and writable, never dumped;
+// with `inherit`, a forked child gets the same pages, else nothing. The
+// descriptor is closed on return, so no other process can be handed it.
+// ENOSYS: no support; EPERM: a sandbox; EAGAIN: RLIMIT_MEMLOCK; EMFILE.
+[[nodiscard]] int MapSecret(void* address, size_t length, bool inherit, void** mapped);
+// Moves a whole mapping over [to, to + length), which it replaces.
+[[nodiscard]] int Move(void* from, void* to, size_t length);
+// A forked child will not have these pages.
+[[nodiscard]] int KeepFromChildren(void* address, size_t length);
+// Locks pages in memory and keeps them out of core dumps. ENOMEM or EPERM: RLIMIT_MEMLOCK.
+[[nodiscard]] int LockUndumped(void* address, size_t length);
+// Makes the kernel touch each page, so that a spent limit is EFAULT here and not
+// SIGBUS later (memlock may be charged at the fault). Contents must be zero and stay zero.
+[[nodiscard]] int FaultIn(void* address, size_t length);
+
+// Fills up to 256 bytes with randomness; never fails (falls back on clock and addresses).
+void Random(void* bytes, size_t length);
+
+// Sleeps while *word == expected; spurious returns allowed. Wakes one sleeper.
+void FutexWait(const uint32_t* word, uint32_t expected);
+void FutexWake(const uint32_t* word);
+
+// One line to standard error, only while descriptor 2 is still the file that
+// RememberStderr() saw: a program may have given the number to a socket since.
+void RememberStderr();
+void WriteStderr(const char* text, size_t length);
+// Creates or truncates a file, mode 0600, and writes all of it.
+[[nodiscard]] int WriteFile(const char* path, const char* text, size_t length);
+
+// Soft RLIMIT_AS and RLIMIT_MEMLOCK in bytes, SIZE_MAX when unlimited.
+size_t AddressSpaceLimit();
+size_t LockedMemoryLimit();
+// May this process lock memory beyond its limit (CAP_IPC_LOCK)?
+bool MayLockAnyAmount();
+// Memory of the machine, in bytes.
+size_t MachineMemory();
+
+uint32_t ProcessId();
+// The path of this process's program, cut to `size`; false if it can't be had.
+[[nodiscard]] bool ExecutableName(char* buffer, size_t size);
+
+// SIGABRT, whatever its handler and mask; does not return.
+[[noreturn]] void Abort();
+
+}  // namespace secure_alloc::os

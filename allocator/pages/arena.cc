@@ -1,0 +1,33 @@
+#include "allocator/pages/arena.h"
+
+#include "allocator/os/os.h"
+
+namespace secure_alloc {
+
+Arena* Arena::New(Pages capacity, Pages record_pages) {
+  const size_t info_offset = RoundUp(sizeof(Arena), kRunRecordSize);
+  const size_t records_offset =
+      RoundUp(info_offset + size_t{capacity} * sizeof(PageInfo), kRunRecordSize);
+  const size_t records_size = (capacity / record_pages + 1) * kRunRecordSize;
+  const size_t size = RoundUp(records_offset + records_size, kPageSize);
+  char* const mapping = static_cast<char*>(os::Reserve(size + 2 * kPageSize));
+  if (mapping == nullptr) return nullptr;
+  char* const begin = mapping + kPageSize;
+  if (os::Commit(begin, size) != 0) {
+    os::Unmap(mapping, size + 2 * kPageSize);
+    return nullptr;
+  }
+  Arena* const arena = reinterpret_cast<Arena*>(begin);  // Fresh pages: all members are zero.
+  arena->capacity = capacity;
+  arena->info = reinterpret_cast<PageInfo*>(begin + info_offset);
+  arena->records = begin + records_offset;
+  arena->record_pages = record_pages;
+  arena->metadata_size = size;
+  return arena;
+}
+
+void Arena::Delete(Arena* arena) {
+  os::Unmap(reinterpret_cast<char*>(arena) - kPageSize, arena->metadata_size + 2 * kPageSize);
+}
+
+}  // namespace secure_alloc

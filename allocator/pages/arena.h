@@ -1,0 +1,69 @@
+// One range of pages from one source, and all that is known about it.
+//
+//   span(s):   ....[ base: pages from the source ]....     around it: reserved, inaccessible
+//   metadata:  [guard| Arena | PageInfo per page | run records |guard]   elsewhere
+//
+// The metadata are reserved with the arena, lie outside user pages, and leave with it.
+// A run record is room that the layer above fills for the run that starts at a page.
+//
+// Invariants
+// 1. Only pages below `grown` exist; they are in the buddy or in a run.
+// 2. Pages in the buddy are zero.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/pages/buddy.h"
+#include "allocator/pages/source.h"
+
+namespace secure_alloc {
+
+class PageHeap;
+
+inline constexpr size_t kRunRecordSize = 128;
+
+struct Arena {
+  uintptr_t base;
+  Pages capacity;  // pages that fit
+  Pages grown;     // pages that the source has given
+  const Source* source;
+  PageHeap* heap;
+  PageInfo* info;   // capacity entries
+  char* records;    // one of kRunRecordSize for each aligned group of record_pages
+  Pages record_pages;
+  uintptr_t first_span;
+  uint32_t spans;
+  bool whole;       // one run fills it, it leaves when that is freed; no buddy
+  bool exhausted;   // its source makes no more of its pages ready; until some are freed
+  Buddy buddy;
+  Arena* next;      // in the page heap's list
+  Arena* previous;
+  void* fork_copy;       // mapped for the child about to be made; see PageHeap
+  size_t metadata_size;  // of the whole mapping that this struct is in
+
+  char* AddressOf(Pages page) const { return reinterpret_cast<char*>(base) + BytesOf(page); }
+  Pages PageOf(uintptr_t address) const {
+    return static_cast<Pages>((address - base) >> kPageShift);
+  }
+  bool Covers(uintptr_t address) const { return address - base < BytesOf(grown); }
+  void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
+  Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }
+  size_t bytes() const { return BytesOf(grown); }
+
+  // Metadata for `capacity` pages, zero but for capacity, info, records; null: no memory.
+  [[nodiscard]] static Arena* New(Pages capacity, Pages record_pages);
+  static void Delete(Arena* arena);
+};
+
+// Pages handed out together.
+struct Run {
+  Arena* arena = nullptr;
+  Pages first = 0;
+  Pages count = 0;
+
+  char* address() const { return arena->AddressOf(first); }
+  size_t bytes() const { return BytesOf(count); }
+};
+
+}  // namespace secure_alloc

@@ -1,0 +1,65 @@
+// A binary buddy system over the pages of one arena (Knuth, TAOCP 1, 2.5; Robson 1974
+// bounds what fragmentation can cost: log2 of the size ratio). It works on page
+// indices and PageInfo only, never on the pages: the tests run it on no memory.
+//
+// Invariants
+// 1. A free run of order k starts at a multiple of 2^k, is 2^k pages long, and is on
+//    the list of order k; its first page is kFreeHead, the others kFreeBody.
+// 2. Two free buddies of one order never exist: they are merged at once.
+// 3. A page that was never given, or is allocated, is in no free run.
+// Not thread-safe: the page heap locks.
+#pragma once
+
+#include <cstdint>
+
+#include "allocator/base/bits.h"
+
+namespace secure_alloc {
+
+enum class PageKind : uint8_t {
+  kAbsent = 0,  // not given to the buddy yet
+  kFreeHead,
+  kFreeBody,
+  kAllocated,  // handed out; the owner of the run may say more:
+  kSlab,
+  kLarge,
+  kGuard,
+};
+
+struct PageInfo {
+  uint32_t first;  // first page of the run; for a free head: previous free head
+  uint32_t next;   // free head: next free head; first page of a large run: its pages
+  PageKind kind;
+  uint8_t order;   // free head: log2 of its pages
+  bool prepared;   // the source has made this page ready for use
+};
+
+class Buddy {
+ public:
+  static constexpr unsigned kOrders = 16;  // up to 2^15 pages: 128 MiB
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  constexpr Buddy() = default;
+  void Init(PageInfo* info, uint32_t pages);
+
+  // Adds pages to the free ones: new ones, or pieces of an allocated run.
+  void Give(uint32_t first, uint32_t count);
+  // The first page of a run of 2^order pages, all kAllocated, or kNone.
+  uint32_t Take(unsigned order);
+
+  uint32_t free_pages() const { return free_pages_; }
+  uint32_t free_runs(unsigned order) const { return free_runs_[order]; }
+
+ private:
+  void GiveRun(uint32_t first, unsigned order);
+  void Push(uint32_t head, unsigned order);
+  void Remove(uint32_t head);
+
+  PageInfo* info_ = nullptr;
+  uint32_t pages_ = 0;
+  uint32_t free_pages_ = 0;
+  uint32_t heads_[kOrders] = {};
+  uint32_t free_runs_[kOrders] = {};
+};
+
+}  // namespace secure_alloc

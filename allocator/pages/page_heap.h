@@ -1,0 +1,123 @@
+// The arenas of one heap: hands out runs, grows by policy, gives empty arenas back.
+//
+// Growth: an arena's pages come in steps that double from first_step to last_step.
+// When a source refuses a step, smaller ones are tried down to what the request
+// needs, then the next source of the ladder. So a secret is less than secret only
+// if the ladder says so, and each step down is reported.
+//
+// Fork: arenas of the secret source are absent in a child (MADV_DONTFORK). A copy is
+// mapped, charged and faulted in before fork (MakeCopies), filled with every lock held
+// (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
+// copied. While a fork is under way each new arena brings its copy along.
+//
+// Locking: mutex() (rank 5) for everything but the constructor and Configure().
+#pragma once
+
+#include <atomic>
+
+#include "allocator/base/mutex.h"
+#include "allocator/pages/arena.h"
+#include "allocator/pages/budget.h"
+
+namespace secure_alloc {
+
+struct PageHeapPolicy {
+  Pages first_step;
+  Pages last_step;
+  Pages record_pages;  // smallest run that gets a run record
+  Pages arena_pages;   // an arena takes spans for so many and grows inside them, filling
+                       // them; 0: each step is an arena of its own, at a random place in a span
+  Pages kept_empty;    // pages of empty arenas kept for reuse
+};
+
+class PageHeap {
+ public:
+  static constexpr unsigned kMaxLadder = 3;
+
+  constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget)
+      : policy_(policy), budget_(budget), ladder_{&first}, next_step_(policy.first_step) {}
+
+  // Before the first use, or under no concurrency: what to try after the first source.
+  void SetLadder(const Source* const* ladder, unsigned count);
+
+  // A run of 2^order zero pages. False: no source had them; *error says what the first
+  // source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
+  [[nodiscard]] bool TryTake(unsigned order, Run* run, int* error);
+  // `count` zero pages with an inaccessible page on both sides, the first at a
+  // multiple of `alignment` bytes. *guarded is false if the guards could not be had.
+  [[nodiscard]] bool TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded,
+                                    int* error);
+  // The same without guards, next to whatever lies there.
+  [[nodiscard]] bool TryTakeBare(Pages count, size_t alignment, Run* run, int* error);
+  // Runs go back whole and zero.
+  void Give(const Run& run);
+  void GiveGuarded(const Run& run, bool guarded);
+  // Gives empty arenas back, all of them. Bytes released.
+  size_t Trim();
+
+  struct Usage {
+    size_t arenas[3] = {};       // by Protection
+    size_t mapped_bytes[3] = {};
+    size_t used_bytes[3] = {};   // in runs
+    size_t unguarded = 0;        // large runs without guards
+    int fallback_error = 0;      // why the last of them
+    size_t copied_pages = 0;     // for children, ever
+  };
+  Usage GetUsage();
+  // Arenas from other than the first source, ever; cheap enough for every growth.
+  size_t fallbacks() const { return fallbacks_.load(std::memory_order_relaxed); }
+
+  // Fork, in this order; see above. MakeCopies: 0 or errno, all or nothing.
+  [[nodiscard]] int MakeCopies();
+  [[nodiscard]] int FillCopies() SA_REQUIRES(mutex_);
+  void DropCopies() SA_REQUIRES(mutex_);
+  void AdoptCopies() SA_REQUIRES(mutex_);
+  // The child gives up the secret arenas it has no copy of; the space stays taken
+  // and inaccessible. Calls `forget` on each.
+  void AbandonArenas(void (*forget)(Arena*)) SA_REQUIRES(mutex_);
+  // The child's locked pages are not locked until this. 0 or errno.
+  [[nodiscard]] int RelockAfterFork() SA_REQUIRES(mutex_);
+
+  Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
+
+ private:
+  Arena* NewArena(const Source& source, Pages capacity, size_t alignment, bool whole)
+      SA_REQUIRES(mutex_);
+  [[nodiscard]] int MapPages(Arena* arena, Pages count) SA_REQUIRES(mutex_);
+  void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
+  void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
+      SA_REQUIRES(mutex_);
+  [[nodiscard]] bool Grow(Pages needed, int* error) SA_REQUIRES(mutex_);
+  [[nodiscard]] int GrowFrom(const Source& source, Pages needed) SA_REQUIRES(mutex_);
+  [[nodiscard]] int GrowBy(const Source& source, Pages step, Pages needed) SA_REQUIRES(mutex_);
+  void CountFallback(unsigned rung, int error) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeRun(unsigned order, Run* run, int* error) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error)
+      SA_REQUIRES(mutex_);
+  [[nodiscard]] bool CarveLarge(const Run& room, Pages count, Pages margin, size_t alignment,
+                                Run* run, int* error) SA_REQUIRES(mutex_);
+  bool MayTryElsewhere(Arena* refused) SA_REQUIRES(mutex_);
+  [[nodiscard]] int PreparePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  void GivePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  Pages LargestArena() const;
+  [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  void Link(Arena* arena) SA_REQUIRES(mutex_);
+  void Unlink(Arena* arena) SA_REQUIRES(mutex_);
+
+  const PageHeapPolicy& policy_;
+  Budget* const budget_;
+  const Source* ladder_[kMaxLadder];
+  unsigned ladder_size_ = 1;
+
+  Mutex mutex_;
+  Arena* arenas_ SA_GUARDED_BY(mutex_) = nullptr;
+  Arena* growing_ SA_GUARDED_BY(mutex_) = nullptr;  // the one with room to grow in place
+  Pages next_step_ SA_GUARDED_BY(mutex_);
+  Pages empty_pages_ SA_GUARDED_BY(mutex_) = 0;  // in wholly free arenas
+  bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
+  std::atomic<size_t> fallbacks_{0};
+  Usage counters_ SA_GUARDED_BY(mutex_) = {};  // the running counts of Usage only
+};
+
+}  // namespace secure_alloc

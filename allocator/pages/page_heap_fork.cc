@@ -1,0 +1,154 @@
+// The part of the page heap that runs around fork(2).
+#include <errno.h>
+
+#include <cstring>
+
+#include "allocator/base/fault.h"
+#include "allocator/os/os.h"
+#include "allocator/pages/page_heap.h"
+#include "allocator/pages/space.h"
+
+namespace secure_alloc {
+namespace {
+
+bool InUse(const Arena& arena, Pages page) {
+  if (arena.whole) return true;
+  const PageInfo& info = arena.info[page];
+  return info.prepared && (info.kind == PageKind::kAllocated || info.kind == PageKind::kSlab ||
+                           info.kind == PageKind::kLarge);
+}
+
+// Calls `visit(first, count)` for each stretch of pages in use until it returns an error.
+template <typename Visit>
+int ForEachUsedStretch(const Arena& arena, Visit visit) {
+  for (Pages page = 0; page < arena.grown;) {
+    Pages end = page;
+    while (end < arena.grown && InUse(arena, end)) ++end;
+    if (end > page) {
+      if (const int error = visit(page, end - page); error != 0) return error;
+      page = end;
+    } else {
+      ++page;
+    }
+  }
+  return 0;
+}
+
+bool AnyInUse(const Arena& arena) { return arena.whole || arena.free_pages() != arena.grown; }
+
+bool IsAbsentInChild(const Arena& arena) { return arena.source->in_child() == InChild::kAbsent; }
+
+}  // namespace
+
+int PageHeap::MakeCopy(Arena* arena) {
+  void* copy = nullptr;
+  int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &copy);
+  if (error != 0) return error;
+  error = ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
+    return os::FaultIn(static_cast<char*>(copy) + BytesOf(first), BytesOf(count));
+  });
+  if (error != 0) {
+    os::Unmap(copy, arena->bytes());
+    return error;
+  }
+  arena->fork_copy = copy;
+  return 0;
+}
+
+int PageHeap::MakeCopies() {
+  MutexLock lock(mutex_);
+  fork_under_way_ = true;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
+    if (const int error = MakeCopy(arena); error != 0) {
+      DropCopies();
+      return error;
+    }
+  }
+  return 0;
+}
+
+int PageHeap::FillCopies() {
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
+    // Taken into use, or forked without our wrapper (daemon(3), forkpty(3)), since.
+    if (arena->fork_copy == nullptr) {
+      if (const int error = MakeCopy(arena); error != 0) return error;
+    }
+    const int error = ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
+      char* const to = static_cast<char*>(arena->fork_copy) + BytesOf(first);
+      if (const int fault = os::FaultIn(to, BytesOf(count)); fault != 0) return fault;
+      std::memcpy(to, arena->AddressOf(first), BytesOf(count));
+      counters_.copied_pages += count;
+      return 0;
+    });
+    if (error != 0) return error;
+  }
+  return 0;
+}
+
+void PageHeap::DropCopies() {
+  fork_under_way_ = false;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->fork_copy == nullptr) continue;
+    os::Unmap(arena->fork_copy, arena->bytes());
+    arena->fork_copy = nullptr;
+  }
+}
+
+void PageHeap::AdoptCopies() {
+  fork_under_way_ = false;
+  Arena* next;
+  for (Arena* arena = arenas_; arena != nullptr; arena = next) {
+    next = arena->next;
+    if (!IsAbsentInChild(*arena)) continue;
+    if (arena->fork_copy == nullptr) {
+      // Nothing was in use: the child does without this arena.
+      if (policy_.arena_pages == 0) empty_pages_ -= arena->grown;
+      Unlink(arena);
+      DeleteArena(arena);
+      continue;
+    }
+    char* const base = arena->AddressOf(0);
+    SA_CHECK(os::Move(arena->fork_copy, base, arena->bytes()) == 0);
+    SA_CHECK(os::KeepFromChildren(base, arena->bytes()) == 0);
+    arena->fork_copy = nullptr;
+    if (arena->whole) continue;
+    for (Pages page = 0; page < arena->grown; ++page) {
+      PageInfo& info = arena->info[page];
+      info.prepared = InUse(*arena, page);
+      // Without its guard the object is whole, only less guarded.
+      if (info.kind == PageKind::kGuard) {
+        if (arena->source->Guard(arena->AddressOf(page), kPageSize) != 0) ++counters_.unguarded;
+      }
+    }
+  }
+}
+
+void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
+  fork_under_way_ = false;
+  Arena* next;
+  for (Arena* arena = arenas_; arena != nullptr; arena = next) {
+    next = arena->next;
+    const InChild in_child = arena->source->in_child();
+    if (in_child == InChild::kCopied) continue;
+    if (in_child == InChild::kAbsent) arena->source->Unmap(arena->AddressOf(0), arena->bytes());
+    if (budget_ != nullptr) budget_->Release(arena->bytes());
+    Unlink(arena);
+    forget(arena);
+  }
+  empty_pages_ = 0;
+  next_step_ = policy_.first_step;
+}
+
+int PageHeap::RelockAfterFork() {
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->source->protection() != Protection::kLocked) continue;
+    if (const int error = os::LockUndumped(arena->AddressOf(0), arena->bytes()); error != 0) {
+      return error;
+    }
+  }
+  return 0;
+}
+
+}  // namespace secure_alloc

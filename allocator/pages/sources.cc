@@ -1,0 +1,57 @@
+#include "allocator/pages/sources.h"
+
+#include "allocator/base/fault.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc {
+
+constinit const SecretSource secret_source(InChild::kAbsent);
+constinit const SecretSource shared_secret_source(InChild::kShared);
+constinit const LockedSource locked_source(InChild::kCopied);
+constinit const LockedSource private_locked_source(InChild::kAbsent);
+constinit const PlainSource plain_source;
+constinit const SparseSource sparse_source;
+constinit const InaccessibleSource inaccessible_source;
+
+void CommonSource::Unmap(void* address, size_t length) const {
+  // Fails only for want of a map entry: pages that stay must not be forgotten.
+  SA_CHECK(os::Unreserve(address, length) == 0);
+}
+
+int CommonSource::Guard(void* address, size_t length) const { return os::Forbid(address, length); }
+
+int CommonSource::Unguard(void* address, size_t length) const {
+  return os::Commit(address, length);
+}
+
+int SecretSource::Map(void* address, size_t length) const {
+  void* mapped;
+  return os::MapSecret(address, length, in_child() == InChild::kShared, &mapped);
+}
+
+int SecretSource::Prepare(void* address, size_t length) const {
+  return os::FaultIn(address, length);
+}
+
+int LockedSource::Map(void* address, size_t length) const {
+  int error = os::Commit(address, length);
+  if (error != 0) return error;
+  error = os::LockUndumped(address, length);
+  if (error == 0 && in_child() == InChild::kAbsent) error = os::KeepFromChildren(address, length);
+  if (error != 0) Unmap(address, length);
+  return error;
+}
+
+int PlainSource::Map(void* address, size_t length) const { return os::Commit(address, length); }
+
+int SparseSource::Prepare(void* address, size_t length) const {
+  return os::Commit(address, length);
+}
+
+bool SparseSource::Retire(void* address, size_t length) const {
+  // Without a map entry to spare the pages stay accessible, but drop their contents.
+  if (os::Unreserve(address, length) != 0) SA_CHECK(os::Discard(address, length) == 0);
+  return true;
+}
+
+}  // namespace secure_alloc

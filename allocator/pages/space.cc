@@ -1,0 +1,119 @@
+#include "allocator/pages/space.h"
+
+#include <algorithm>
+
+#include "allocator/base/fault.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc {
+namespace {
+
+// 1 TiB leaves 127 of the 128 TiB of x86-64 to the program. 256 MiB starts even under a
+// tight RLIMIT_AS; below that a program can't do much.
+constexpr size_t kLargest = size_t{1} << 40;
+constexpr size_t kSmallest = 256 * kMiB;
+
+// The owner of a span that is taken while its arena is being made.
+Arena* Taken() { return reinterpret_cast<Arena*>(uintptr_t{1}); }
+
+// Reserved space with a page on each side that stays inaccessible.
+char* ReserveGuarded(size_t size) {
+  void* const range = os::Reserve(size + 2 * kPageSize);
+  return range == nullptr ? nullptr : static_cast<char*>(range) + kPageSize;
+}
+
+void UnmapGuarded(char* begin, size_t size) {
+  if (begin != nullptr) os::Unmap(begin - kPageSize, size + 2 * kPageSize);
+}
+
+}  // namespace
+
+constinit Space space;
+
+bool Space::Init() {
+  // Half of a limited address space: the program's own mappings need room as well.
+  const size_t limit = os::AddressSpaceLimit();
+  const size_t most = limit == SIZE_MAX ? kLargest : std::max(kSmallest, limit / 2);
+  for (size_t size = std::bit_floor(std::min(most, kLargest)); size >= kSmallest; size /= 2) {
+    if (TryReserve(size)) return true;
+  }
+  return false;
+}
+
+bool Space::TryReserve(size_t size) {
+  const size_t shadow_size = size >> kGranuleShift;
+  const size_t owners_size = RoundUp(size / kSpanSize * sizeof(Arena*), kPageSize);
+  // One span more, so that the first can be aligned.
+  void* const range = os::Reserve(size + kSpanSize);
+  char* const shadow = ReserveGuarded(shadow_size);
+  char* const owners = ReserveGuarded(owners_size);
+  if (range == nullptr || shadow == nullptr || owners == nullptr ||
+      os::Commit(owners, owners_size) != 0) {
+    if (range != nullptr) os::Unmap(range, size + kSpanSize);
+    UnmapGuarded(shadow, shadow_size);
+    UnmapGuarded(owners, owners_size);
+    return false;
+  }
+  base_ = RoundUp(Address(range), kSpanSize);
+  size_ = size;
+  spans_ = size / kSpanSize;
+  shadow_ = reinterpret_cast<uint8_t*>(shadow);
+  owners_ = reinterpret_cast<std::atomic<Arena*>*>(owners);
+  return true;
+}
+
+bool Space::AllFree(size_t first, size_t count) const {
+  for (size_t i = first; i < first + count; ++i) {
+    if (owners_[i].load(std::memory_order_relaxed) != nullptr) return false;
+  }
+  return true;
+}
+
+bool Space::RaiseHighMark(size_t spans) {
+  constexpr size_t kGranules = kSpanSize >> kGranuleShift;
+  const size_t old = granules() / kGranules;
+  if (spans <= old) return true;
+  if (os::Commit(shadow_ + old * kGranules, (spans - old) * kGranules) != 0) return false;
+  granules_.store(spans * kGranules, std::memory_order_relaxed);
+  return true;
+}
+
+uintptr_t Space::TakeSpans(size_t count, size_t alignment) {
+  MutexLock lock(mutex_);
+  for (size_t first = first_free_; first + count <= spans_; ++first) {
+    const uintptr_t address = base_ + first * kSpanSize;
+    if ((address & (alignment - 1)) != 0 || !AllFree(first, count)) continue;
+    if (!RaiseHighMark(first + count)) return 0;
+    for (size_t i = first; i < first + count; ++i) {
+      owners_[i].store(Taken(), std::memory_order_relaxed);
+    }
+    if (first == first_free_) first_free_ += count;
+    return address;
+  }
+  return 0;
+}
+
+void Space::GiveSpans(uintptr_t first, size_t count) {
+  uint8_t* const shadow = ShadowOf(reinterpret_cast<void*>(first));
+  // Stale shadow would be a lie about the next owner's objects.
+  SA_CHECK(os::Discard(shadow, count * kSpanSize >> kGranuleShift) == 0);
+  SetOwner(first, count, nullptr);
+  MutexLock lock(mutex_);
+  first_free_ = std::min(first_free_, (first - base_) / kSpanSize);
+}
+
+void Space::SetOwner(uintptr_t first, size_t count, Arena* arena) {
+  const size_t begin = (first - base_) / kSpanSize;
+  for (size_t i = begin; i < begin + count; ++i) {
+    // Release pairs with the acquire in OwnerOf(): the arena is complete.
+    owners_[i].store(arena, std::memory_order_release);
+  }
+}
+
+Arena* Space::OwnerOf(uintptr_t address) const {
+  if (!Contains(address)) return nullptr;
+  Arena* const arena = owners_[(address - base_) / kSpanSize].load(std::memory_order_acquire);
+  return arena == Taken() ? nullptr : arena;
+}
+
+}  // namespace secure_alloc

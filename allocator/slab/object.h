@@ -1,0 +1,73 @@
+// What is known about an object, out of line: its shadow bytes and check bytes.
+//
+//   slot:    [ asked bytes | check | zeros ... | check ]   (one and the same if slack is 1)
+//   shadow:  granule 0: live bit | bin      1, 2: slack      others: 0
+//
+// The slack (slot size - asked size, 1 to 2^13) is kept less one: six bits in the
+// second shadow byte, with bit 6 set seven more in the third. None of them has the
+// top bit, so no granule but a live object's first ever looks live.
+//
+// Mitigations: the live bit stops double frees and frees of anything but an object's
+// start; the check bytes, which depend on place and a per-process key, stop linear
+// overflows from going unnoticed; the zeros of a free slot stop writes after free.
+// A granule state is one relaxed byte: two simultaneous frees can both see an object
+// live, and are caught when the slot is handed out or flushed twice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/base/bytes.h"
+#include "allocator/pages/space.h"
+#include "allocator/slab/size_class.h"
+
+namespace secure_alloc {
+
+inline constexpr uint8_t kLive = 0x80;
+
+extern constinit uint64_t check_key;  // odd; set once before the first object
+
+// Never zero: a stray terminator is the classic overflow by one.
+inline uint8_t CheckByte(uint64_t granule) {
+  return static_cast<uint8_t>((granule * check_key) >> 56) | 1;
+}
+
+inline uint8_t LoadShadow(const uint8_t* shadow) { return __atomic_load_n(shadow, __ATOMIC_RELAXED); }
+inline void StoreShadow(uint8_t* shadow, uint8_t value) {
+  __atomic_store_n(shadow, value, __ATOMIC_RELAXED);
+}
+
+inline size_t LoadSlack(const uint8_t* shadow) {
+  const size_t low = shadow[1];
+  if ((low & 0x40) == 0) [[likely]] return low + 1;
+  return ((low & 0x3F) | size_t{shadow[2]} << 6) + 1;
+}
+
+inline void StoreSlack(uint8_t* shadow, size_t slack) {
+  const size_t stored = slack - 1;
+  if (stored < 0x40) [[likely]] {
+    shadow[1] = static_cast<uint8_t>(stored);
+  } else {
+    shadow[1] = static_cast<uint8_t>(0x40 | (stored & 0x3F));
+    shadow[2] = static_cast<uint8_t>(stored >> 6);
+  }
+}
+
+inline constexpr size_t kMaxSlack = size_t{1} << 13;
+
+inline void SetCheckBytes(char* object, size_t slot_size, size_t slack, uint64_t granule) {
+  const uint8_t check = CheckByte(granule);
+  char* const end = object + slot_size;
+  *reinterpret_cast<uint8_t*>(end - slack) = check;
+  *reinterpret_cast<uint8_t*>(end - 1) = check;
+}
+
+inline bool CheckBytesHold(const char* object, size_t slot_size, size_t slack, uint64_t granule) {
+  const uint8_t check = CheckByte(granule);
+  const char* const end = object + slot_size;
+  const uint8_t behind = *reinterpret_cast<const uint8_t*>(end - slack);
+  const uint8_t last = *reinterpret_cast<const uint8_t*>(end - 1);
+  return ((behind ^ check) | (last ^ check)) == 0;
+}
+
+}  // namespace secure_alloc

@@ -1,0 +1,165 @@
+// Size classes: which slot size serves a request, and how the slabs of a class look.
+//
+// Classes are 16 bytes apart up to 128, then four for each doubling, so a slot is at
+// most a fifth larger than needed. A slot always has room for one check byte more
+// than was asked for: malloc(16) takes 32 bytes, as glibc's header makes it do.
+//
+// A bin is a class in one of the two standard heaps; its number is what the shadow
+// holds, so one load tells free() class and heap: ordinary classes are bins 1 to 62,
+// the secret heap's are 64 more. kLarge marks an object that is a run of its own.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator/base/bits.h"
+
+namespace secure_alloc {
+
+inline constexpr size_t kMinSlot = 32;
+inline constexpr size_t kMaxSlot = 32 * kKiB;
+inline constexpr size_t kMaxSlabRequest = kMaxSlot - 1;
+
+inline constexpr unsigned kZeroClass = 1;  // size-zero objects: inaccessible slots
+inline constexpr unsigned kFirstClass = 2;
+inline constexpr unsigned kClassesTo128 = 7;  // 32, 48, ... 128
+inline constexpr unsigned kClasses = kFirstClass + kClassesTo128 + 4 * 8;  // to 32 KiB
+inline constexpr unsigned kLargeClass = 60;
+inline constexpr unsigned kForgottenClass = 61;  // see domain/fork: a child without this object
+inline constexpr unsigned kHeapStride = 64;      // from an ordinary class to the secret bin
+inline constexpr unsigned kBins = 2 * kHeapStride;
+static_assert(kClasses <= kLargeClass);
+
+constexpr size_t SlotSizeOf(unsigned size_class) {
+  if (size_class == kZeroClass) return kMinSlot;
+  if (size_class < kFirstClass || size_class >= kClasses) return 0;
+  const unsigned i = size_class - kFirstClass;
+  if (i < kClassesTo128) return kMinSlot + 16 * i;
+  const unsigned step = i - kClassesTo128;
+  const size_t base = size_t{128} << (step / 4);
+  return base + base / 4 * (step % 4 + 1);
+}
+
+// The class whose slots have room for `request` bytes and a check byte;
+// 0 < request <= kMaxSlabRequest.
+constexpr unsigned ComputeClass(size_t request) {
+  const size_t needed = request + 1;
+  if (needed <= kMinSlot) return kFirstClass;
+  if (needed <= 128) return kFirstClass + static_cast<unsigned>((needed - 17) / 16);
+  const unsigned log = FloorLog2(needed - 1);
+  const unsigned quarter = static_cast<unsigned>(((needed - 1) >> (log - 2)) & 3);
+  return kFirstClass + kClassesTo128 + (log - 7) * 4 + quarter;
+}
+
+namespace internal {
+
+inline constexpr size_t kTableRequests = 1024;
+
+constexpr auto MakeClassTable() {
+  std::array<uint8_t, kTableRequests / 16 + 1> table = {};
+  for (size_t i = 0; i < table.size(); ++i) {
+    // Requests 16i to 16i + 15 need the same class: class sizes are multiples of 16.
+    table[i] = static_cast<uint8_t>(ComputeClass(i == 0 ? 1 : 16 * i));
+  }
+  return table;
+}
+
+// By shadow byte: the slot size of a live slab object, 0 for everything else.
+constexpr auto MakeLiveSlotTable() {
+  std::array<uint16_t, 256> table = {};
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    table[0x80 + c] = table[0x80 + kHeapStride + c] = static_cast<uint16_t>(SlotSizeOf(c));
+  }
+  return table;
+}
+
+inline constexpr auto kClassTable = MakeClassTable();
+
+}  // namespace internal
+
+inline constexpr auto kLiveSlotSize = internal::MakeLiveSlotTable();
+
+inline unsigned ClassOf(size_t request) {
+  if (request <= internal::kTableRequests) [[likely]] return internal::kClassTable[request / 16];
+  return ComputeClass(request);
+}
+
+// The smallest class from ClassOf(request) up whose slots lie at multiples of
+// `alignment`, a power of two up to a page; kLargeClass if there is none.
+constexpr unsigned AlignedClass(size_t request, size_t alignment) {
+  for (unsigned c = ComputeClass(request); c < kClasses; ++c) {
+    if (SlotSizeOf(c) % alignment == 0) return c;
+  }
+  return kLargeClass;
+}
+
+// How the slabs of a class are cut, and how many free slots a thread may keep.
+struct SlabShape {
+  uint16_t slot_size;
+  uint8_t order;            // pages of a slab: 2^order
+  uint16_t slots;           // at most kMaxSlots
+  uint32_t reciprocal;      // ceil(2^32 / slot_size): offset / slot_size without a division
+  uint16_t cache_capacity;  // slots in a thread cache
+  uint8_t cache_reserve;    // of those, never handed out: so reuse is always delayed
+};
+
+inline constexpr unsigned kMaxSlots = 512;
+
+// What differs between the heaps: an ordinary slab is large, for few refills; secret
+// pages are scarce, so those slabs are small and little lies in caches.
+struct SlabPolicy {
+  unsigned min_slots;
+  unsigned min_order;
+  size_t cache_bytes;
+  unsigned max_cached;
+  unsigned min_cached;
+  unsigned max_reserve;
+};
+
+inline constexpr SlabPolicy kOrdinarySlabs = {
+    .min_slots = 8, .min_order = 2, .cache_bytes = 64 * kKiB,
+    .max_cached = 256, .min_cached = 6, .max_reserve = 8};
+inline constexpr SlabPolicy kSecretSlabs = {
+    .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
+    .max_cached = 64, .min_cached = 4, .max_reserve = 4};
+
+constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
+  const size_t slot = SlotSizeOf(size_class);
+  unsigned order = policy.min_order;
+  // Enough slots, and at most an eighth lost at the end.
+  while ((kPageSize << order) / slot < policy.min_slots ||
+         (kPageSize << order) % slot > (kPageSize << order) / 8) {
+    ++order;
+  }
+  const size_t slots = (kPageSize << order) / slot;
+  const size_t fitting = policy.cache_bytes / slot;
+  const size_t capacity = fitting < policy.min_cached   ? policy.min_cached
+                          : fitting > policy.max_cached ? policy.max_cached
+                                                        : fitting;
+  const size_t reserve = capacity / 4 < policy.max_reserve ? capacity / 4 : policy.max_reserve;
+  return {.slot_size = static_cast<uint16_t>(slot),
+          .order = static_cast<uint8_t>(order),
+          .slots = static_cast<uint16_t>(slots > kMaxSlots ? kMaxSlots : slots),
+          .reciprocal = static_cast<uint32_t>(((uint64_t{1} << 32) + slot - 1) / slot),
+          .cache_capacity = static_cast<uint16_t>(capacity),
+          .cache_reserve = static_cast<uint8_t>(reserve)};
+}
+
+constexpr auto MakeShapes() {
+  std::array<SlabShape, kBins> shapes = {};
+  for (unsigned c = kZeroClass; c < kClasses; ++c) {
+    shapes[c] = MakeShape(c, kOrdinarySlabs);
+    shapes[c + kHeapStride] = MakeShape(c, kSecretSlabs);
+  }
+  return shapes;
+}
+
+inline constexpr auto kShapes = MakeShapes();
+
+// Offsets in a slab are below 2^20: the reciprocal is exact.
+constexpr unsigned SlotIndex(const SlabShape& shape, size_t offset) {
+  return static_cast<unsigned>((uint64_t{offset} * shape.reciprocal) >> 32);
+}
+
+}  // namespace secure_alloc

@@ -1,0 +1,94 @@
+#include "allocator/slab/slab.h"
+
+#include <algorithm>
+#include <new>
+
+#include "allocator/base/fault.h"
+#include "allocator/base/random.h"
+#include "allocator/slab/object.h"
+
+namespace secure_alloc {
+
+constinit uint64_t check_key = 0x9E3779B97F4A7C15u;
+
+namespace {
+
+// Bit number `rank` among the set ones of a word.
+unsigned SelectBit(uint64_t word, unsigned rank) {
+  for (; rank > 0; --rank) word &= word - 1;
+  return static_cast<unsigned>(std::countr_zero(word));
+}
+
+}  // namespace
+
+Slab* Slab::Make(const Run& run, unsigned bin) {
+  Slab* const slab = new (run.arena->RecordOf(run.first)) Slab;
+  slab->run_ = run;
+  slab->bin_ = static_cast<uint16_t>(bin);
+  const unsigned slots = kShapes[bin].slots;
+  slab->free_ = static_cast<uint16_t>(slots);
+  for (unsigned i = 0; i < slots; ++i) {
+    slab->bits_[i / 64] |= uint64_t{1} << (i % 64);
+    StoreShadow(space.ShadowOf(slab->SlotAt(i)), static_cast<uint8_t>(bin));
+  }
+  for (Pages page = run.first; page < run.first + run.count; ++page) {
+    run.arena->info[page].kind = PageKind::kSlab;
+    run.arena->info[page].first = run.first;
+  }
+  return slab;
+}
+
+Run Slab::Unmake() {
+  uint8_t* const shadow = space.ShadowOf(run_.address());
+  WipeBytes(shadow, run_.bytes() >> kGranuleShift);
+  for (Pages page = run_.first; page < run_.first + run_.count; ++page) {
+    run_.arena->info[page].kind = PageKind::kAllocated;
+  }
+  return run_;
+}
+
+Slab* Slab::Of(const void* slot) {
+  Arena* const arena = space.OwnerOf(Address(slot));
+  SA_CHECK(arena != nullptr && arena->Covers(Address(slot)));
+  const PageInfo& info = arena->info[arena->PageOf(Address(slot))];
+  SA_CHECK(info.kind == PageKind::kSlab);
+  return static_cast<Slab*>(arena->RecordOf(info.first));
+}
+
+const void* Slab::SlotOf(const void* address) const {
+  const size_t offset = static_cast<size_t>(static_cast<const char*>(address) - run_.address());
+  const unsigned index = static_cast<unsigned>(offset / kShapes[bin_].slot_size);
+  return index < kShapes[bin_].slots ? SlotAt(index) : nullptr;
+}
+
+unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
+  const unsigned words = (kShapes[bin_].slots + 63) / 64;
+  const unsigned wanted = std::min<unsigned>(count, free_);
+  unsigned taken = 0;
+  while (taken < wanted) {
+    // From a random word on, at a random bit: within a word all free slots are equally
+    // likely, and no word is preferred.
+    unsigned word = random.Below(words);
+    while (bits_[word] == 0) word = word + 1 == words ? 0 : word + 1;
+    const unsigned set = static_cast<unsigned>(std::popcount(bits_[word]));
+    const unsigned bit = SelectBit(bits_[word], random.Below(set));
+    bits_[word] &= ~(uint64_t{1} << bit);
+    slots[taken++] = SlotAt(word * 64 + bit);
+  }
+  free_ = static_cast<uint16_t>(free_ - taken);
+  return taken;
+}
+
+bool Slab::Give(void* slot) {
+  const size_t offset = static_cast<size_t>(static_cast<char*>(slot) - run_.address());
+  const unsigned index = SlotIndex(kShapes[bin_], offset);
+  SA_CHECK(SlotAt(index) == slot && index < kShapes[bin_].slots);
+  uint64_t& word = bits_[index / 64];
+  const uint64_t bit = uint64_t{1} << (index % 64);
+  if ((word & bit) != 0) return false;
+  word |= bit;
+  ++free_;
+  return true;
+}
+
+}  // namespace secure_alloc

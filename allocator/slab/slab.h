@@ -1,0 +1,63 @@
+// A slab: one run cut into equal slots of one bin. The record lies in the arena's
+// metadata, one bit a slot; the shadow of each slot's first granule holds the bin.
+//
+// Invariants
+// 1. A set bit is a slot that is free and in no cache; it is zero, its shadow dead.
+// 2. A slab with free slots is on its bin's list; a full one is on none.
+// Not thread-safe: the bin that owns it locks.
+#pragma once
+
+#include <cstdint>
+
+#include "allocator/pages/arena.h"
+#include "allocator/slab/size_class.h"
+
+namespace secure_alloc {
+
+class RandomBits;
+
+class Slab {
+ public:
+  // Makes a run of the bin's shape into a slab, all slots free.
+  static Slab* Make(const Run& run, unsigned bin);
+  // Undoes that; all slots are free. The run may be given back.
+  Run Unmake();
+
+  // The slab that holds `slot`, a slot's start.
+  static Slab* Of(const void* slot);
+
+  // Takes up to `count` free slots, each at random among the free ones, into `slots`.
+  unsigned Take(void** slots, unsigned count, RandomBits& random);
+  // False if the slot is already free: a double free that raced with itself.
+  [[nodiscard]] bool Give(void* slot);
+
+  // Of an address inside the slab.
+  bool IsSlotStart(const void* address) const { return SlotOf(address) == address; }
+  // The slot that holds it; null behind the last one.
+  const void* SlotOf(const void* address) const;
+
+  unsigned bin() const { return bin_; }
+  unsigned free_slots() const { return free_; }
+  bool full() const { return free_ == 0; }
+  bool empty() const { return free_ == kShapes[bin_].slots; }
+  Run run() const { return run_; }
+
+  Slab* next = nullptr;  // in the bin's list
+  Slab* previous = nullptr;
+
+ private:
+  static constexpr unsigned kWords = kMaxSlots / 64;
+
+  char* SlotAt(unsigned index) const {
+    return run_.address() + size_t{index} * kShapes[bin_].slot_size;
+  }
+
+  Run run_;
+  uint16_t bin_ = 0;
+  uint16_t free_ = 0;
+  uint64_t bits_[kWords] = {};
+};
+
+static_assert(sizeof(Slab) <= kRunRecordSize);
+
+}  // namespace secure_alloc

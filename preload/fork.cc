@@ -1,0 +1,23 @@
+// fork(2) fails with EAGAIN rather than give a child shared or missing secrets.
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/types.h>
+
+#include "allocator/domain/fork.h"
+#include "preload/exports.h"
+
+using namespace secure_alloc;
+
+SA_EXPORT pid_t fork(void) {
+  using Fork = pid_t (*)();
+  const auto real_fork = reinterpret_cast<Fork>(dlsym(RTLD_NEXT, "fork"));
+  if (const int error = BeginFork(); error != 0) {
+    errno = error;
+    return -1;
+  }
+  const pid_t child = real_fork();
+  const int saved_errno = errno;
+  EndFork();
+  errno = saved_errno;
+  return child;
+}

@@ -1,0 +1,37 @@
+// The library's load and the process's end.
+#include "allocator/api/report.h"
+#include "allocator/base/text.h"
+#include "allocator/entry/entry.h"
+#include "preload/peer.h"
+
+namespace secure_alloc {
+namespace {
+
+const entry::Peer* ChosenPeer(Ordinary ordinary) {
+  const entry::Peer* peer = nullptr;
+  if (ordinary == Ordinary::kJemalloc) peer = JemallocPeer();
+  if (ordinary == Ordinary::kSystem) peer = SystemPeer();
+  if (peer == nullptr && ordinary != Ordinary::kHardened) {
+    Line line;
+    line << "secure_alloc: ordinary=" << (ordinary == Ordinary::kJemalloc ? "jemalloc" : "system")
+         << ": not found behind this library in LD_PRELOAD; ordinary memory comes from the "
+            "hardened heap (`secalloc run --ordinary=jemalloc` sets LD_PRELOAD right)";
+    line.WriteStderr();
+  }
+  return peer;
+}
+
+[[gnu::constructor]] void OnLoad() {
+  // The first allocation starts the heap, and reads the options as the environment is
+  // there by now; it may have been made long before.
+  entry::Free(entry::Allocate(1, {0, nullptr}), {0, nullptr});
+  entry::Configure();
+  if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
+    entry::SetPeer(peer);
+  }
+}
+
+[[gnu::destructor]] void OnExit() { WriteStatsAtExit(); }
+
+}  // namespace
+}  // namespace secure_alloc

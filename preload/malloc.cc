@@ -1,0 +1,111 @@
+// malloc(3) and its family, as glibc, POSIX, C23 and OpenBSD have them.
+#include <errno.h>
+#include <stdlib.h>
+
+#include <cstring>
+
+#include "allocator/base/bits.h"
+#include "allocator/base/bytes.h"
+#include "preload/exports.h"
+
+using namespace secure_alloc;
+
+SA_EXPORT void* malloc(size_t size) { return entry::Allocate(size, SA_CALL); }
+
+SA_EXPORT void free(void* ptr) { entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN); }
+
+SA_EXPORT void* calloc(size_t count, size_t size) {
+  return entry::AllocateArray(count, size, SA_CALL);
+}
+
+SA_EXPORT void* realloc(void* ptr, size_t size) { return entry::Resize(ptr, size, SA_CALL); }
+
+SA_EXPORT void* reallocarray(void* ptr, size_t count, size_t size) {
+  size_t total;
+  if (__builtin_mul_overflow(count, size, &total)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  return entry::Resize(ptr, total, SA_CALL);
+}
+
+SA_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
+  return entry::AllocateAligned(alignment, size, SA_CALL);
+}
+
+// As glibc's: an alignment that is no power of two is rounded up to one.
+SA_EXPORT void* memalign(size_t alignment, size_t size) {
+  if (alignment == 0 || alignment > PTRDIFF_MAX) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  return entry::AllocateAligned(size_t{1} << CeilLog2(alignment), size, SA_CALL);
+}
+
+SA_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
+  if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
+  const int saved_errno = errno;  // POSIX: the value is returned, not set.
+  void* const object = entry::AllocateAligned(alignment, size, SA_CALL);
+  errno = saved_errno;
+  if (object == nullptr) return ENOMEM;
+  *result = object;
+  return 0;
+}
+
+SA_EXPORT void* valloc(size_t size) { return entry::AllocateAligned(kPageSize, size, SA_CALL); }
+
+SA_EXPORT void* pvalloc(size_t size) {
+  if (size > PTRDIFF_MAX) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  const size_t rounded = size == 0 ? kPageSize : RoundUp(size, kPageSize);
+  return entry::AllocateAligned(kPageSize, rounded, SA_CALL);
+}
+
+SA_EXPORT size_t malloc_usable_size(void* ptr) {
+  return entry::UsableSize(ptr, SA_CALL_OF_ANY_DOMAIN);
+}
+
+// C23.
+SA_EXPORT void free_sized(void* ptr, size_t size) {
+  entry::FreeSized(ptr, size, SA_CALL_OF_ANY_DOMAIN);
+}
+
+SA_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) {
+  (void)alignment;
+  entry::FreeSized(ptr, size, SA_CALL_OF_ANY_DOMAIN);
+}
+
+// OpenBSD: concealed memory is what the secret domain is for.
+SA_EXPORT void* malloc_conceal(size_t size) {
+  return entry::Allocate(size, {kHeapStride, __builtin_return_address(0)});
+}
+
+SA_EXPORT void* calloc_conceal(size_t count, size_t size) {
+  return entry::AllocateArray(count, size, {kHeapStride, __builtin_return_address(0)});
+}
+
+// Freed objects are always wiped, in full: the size is checked by nobody, as on OpenBSD.
+SA_EXPORT void freezero(void* ptr, size_t size) {
+  (void)size;
+  entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN);
+}
+
+// As reallocarray, but the new part is zero and the old place wiped: as always here.
+SA_EXPORT void* recallocarray(void* ptr, size_t old_count, size_t count, size_t size) {
+  size_t total, old_total;
+  if (ptr != nullptr && __builtin_mul_overflow(old_count, size, &old_total)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (__builtin_mul_overflow(count, size, &total)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  if (ptr != nullptr && total == 0) {
+    entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN);
+    return entry::Allocate(0, SA_CALL);
+  }
+  return entry::Resize(ptr, total, SA_CALL);
+}

@@ -1,0 +1,97 @@
+// Every form of C++'s operator new and delete, without the C++ library: a program in C
+// must not get it, and one in C++ has its own, which is asked to throw.
+#include <dlfcn.h>
+
+#include <new>
+
+#include "allocator/base/text.h"
+#include "allocator/os/os.h"
+#include "preload/exports.h"
+
+using namespace secure_alloc;
+
+namespace {
+
+// A function of the C++ library, wherever it was loaded; null without it.
+void* FromCxxLibrary(const char* name) {
+  if (void* const found = dlsym(RTLD_DEFAULT, name)) return found;
+  void* const library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  return library != nullptr ? dlsym(library, name) : nullptr;
+}
+
+using NewHandler = void (*)();
+
+// Calls the program's new-handler; false if it has none.
+bool CallNewHandler() {
+  const auto get = reinterpret_cast<NewHandler (*)()>(FromCxxLibrary("_ZSt15get_new_handlerv"));
+  const NewHandler handler = get != nullptr ? get() : nullptr;
+  if (handler != nullptr) handler();
+  return handler != nullptr;
+}
+
+[[noreturn]] void ThrowBadAlloc() {
+  const auto throw_it =
+      reinterpret_cast<void (*)()>(FromCxxLibrary("_ZSt17__throw_bad_allocv"));
+  if (throw_it != nullptr) throw_it();
+  Line line;
+  line << "secure_alloc: operator new failed, and there is no C++ library to throw bad_alloc";
+  line.WriteStderr();
+  os::Abort();
+}
+
+[[gnu::noinline]] void* NewSlow(size_t alignment, size_t size, bool may_throw,
+                                entry::Call call) {
+  do {
+    if (void* const object = entry::AllocateAligned(alignment, size, call)) return object;
+  } while (CallNewHandler());
+  if (may_throw) ThrowBadAlloc();
+  return nullptr;
+}
+
+inline void* New(size_t size, bool may_throw, entry::Call call) {
+  if (void* const object = AllocateFast(size, call.first_bin)) [[likely]] return object;
+  return NewSlow(1, size, may_throw, call);
+}
+
+}  // namespace
+
+#define SA_NEW [[gnu::visibility("default")]] void*
+#define SA_DELETE [[gnu::visibility("default")]] void
+
+SA_NEW operator new(size_t n) { return New(n, true, SA_CALL); }
+SA_NEW operator new[](size_t n) { return New(n, true, SA_CALL); }
+SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
+SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
+
+SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
+SA_NEW operator new[](size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
+SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return NewSlow(size_t(a), n, false, SA_CALL);
+}
+SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return NewSlow(size_t(a), n, false, SA_CALL);
+}
+
+#define SA_ANY SA_CALL_OF_ANY_DOMAIN
+
+SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete[](void* p) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete(void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY); }
+SA_DELETE operator delete[](void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY); }
+
+SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete[](void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
+  entry::Free(p, SA_ANY);
+}
+SA_DELETE operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept {
+  entry::Free(p, SA_ANY);
+}
+SA_DELETE operator delete(void* p, size_t n, std::align_val_t) noexcept {
+  entry::FreeSized(p, n, SA_ANY);
+}
+SA_DELETE operator delete[](void* p, size_t n, std::align_val_t) noexcept {
+  entry::FreeSized(p, n, SA_ANY);
+}

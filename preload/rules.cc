@@ -1,0 +1,101 @@
+#include "preload/rules.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <cstring>
+
+#include "allocator/entry/entry.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc::rules {
+
+// Crypto libraries, and those that call their allocation functions by tail call or hold
+// key material for them.
+const char kDefaultModules[] =
+    "libcrypto.so*:libssl.so*:"                    // OpenSSL
+    "libgcrypt.so*:libgpg-error.so*:libksba.so*:"  // GnuPG's
+    "libgnutls.so*:libnettle.so*:libhogweed.so*:libgmp.so*:libtasn1.so*:libp11-kit.so*:"
+    "libsodium.so*:libmbedcrypto.so*:libmbedtls.so*:libmbedx509.so*:libwolfssl.so*:"
+    "libbotan-*.so*:libcryptopp.so*:libtomcrypt.so*:"
+    "libnss3.so*:libnssutil3.so*:libsmime3.so*:libssl3.so*:libsoftokn3.so*:libfreebl*.so*:"
+    "libnspr4.so*:libplc4.so*:libplds4.so*";  // NSS and its runtime
+
+constinit std::atomic<uint64_t> table[kEntries];
+
+namespace {
+
+// Without backtracking further than the last '*': globs have few.
+bool Matches(const char* name, const char* glob, const char* glob_end) {
+  const char* star = nullptr;
+  const char* retry = nullptr;
+  while (*name != '\0') {
+    if (glob != glob_end && *glob == '*') {
+      star = ++glob;
+      retry = name;
+    } else if (glob != glob_end && (*glob == '?' || *glob == *name)) {
+      ++glob;
+      ++name;
+    } else if (star != nullptr) {
+      glob = star;
+      name = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (glob != glob_end && *glob == '*') ++glob;
+  return glob == glob_end;
+}
+
+void EmptyTable() {
+  for (std::atomic<uint64_t>& entry : table) entry.store(0, std::memory_order_relaxed);
+}
+
+bool IsDynamicLoader(const char* file) { return IsListed(file, "ld-*.so*:ld.so*"); }
+
+// The file that the address belongs to, or null (generated code). The main program has
+// no name in the link map: its executable's does.
+const char* ModuleOf(uintptr_t address, char* buffer, size_t size) {
+  struct dl_find_object found;
+  if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return nullptr;
+  const char* const name = found.dlfo_link_map->l_name;
+  if (name[0] != '\0') return name;
+  return os::ExecutableName(buffer, size) ? buffer : nullptr;
+}
+
+}  // namespace
+
+bool IsListed(const char* file, const char* globs) {
+  const char* const slash = std::strrchr(file, '/');
+  const char* const name = slash != nullptr ? slash + 1 : file;
+  while (*globs != '\0') {
+    const size_t size = std::strcspn(globs, ":");
+    if (Matches(name, globs, globs + size)) return true;
+    globs += size;
+    if (*globs == ':') ++globs;
+  }
+  return false;
+}
+
+unsigned DomainOfSlow(uintptr_t caller) {
+  if (!entry::Configured()) return 0;
+  const Options& options = entry::CurrentOptions();
+  char buffer[256];
+  const char* const file = ModuleOf(caller, buffer, sizeof buffer);
+  unsigned domain = 0;
+  if (options.scope == Scope::kAll) {
+    domain = kHeapStride;
+  } else if (options.scope == Scope::kModules && file != nullptr) {
+    const char* const globs = options.modules[0] != '\0' ? options.modules : kDefaultModules;
+    domain = IsListed(file, globs) ? kHeapStride : 0;
+  }
+  if (file != nullptr && IsDynamicLoader(file)) {
+    EmptyTable();  // And no entry for the loader: it shall be seen each time.
+  } else {
+    const uint64_t page = caller >> kCodePageShift;
+    table[page % kEntries].store(page << 8 | domain, std::memory_order_relaxed);
+  }
+  return domain;
+}
+
+}  // namespace secure_alloc::rules

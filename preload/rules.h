@@ -1,0 +1,45 @@
+// Which domain a call belongs to, by who makes it.
+//
+// scope=modules: a call whose return address lies in a listed module is served by the
+// secret domain. The answer is kept for each page of code in a small direct-mapped
+// table, so an unlisted caller pays a load, a compare and an add. What the dynamic loader
+// itself allocates announces that modules come (or came and went) and empties the
+// table: dlclose followed by another module at the same address can't be missed, and
+// dlopen need not be interposed, which would break RUNPATH.
+//
+// Limits: a tail call hides the caller (libcrypto's CRYPTO_malloc jumps to malloc, so
+// its caller is seen), hence the libraries around the crypto ones in the default list;
+// what libc allocates for a listed caller (stdio buffers, getline, asprintf) is
+// ordinary memory, zero once it is freed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace secure_alloc::rules {
+
+inline constexpr unsigned kEntries = 1024;
+inline constexpr unsigned kCodePageShift = 12;
+
+// Page number << 8 | first bin. Relaxed: an entry is one word, right or not there.
+extern constinit std::atomic<uint64_t> table[kEntries];
+
+unsigned DomainOfSlow(uintptr_t caller);
+
+// The first bin of the domain for a call returning to `caller`.
+inline unsigned DomainOf(const void* caller) {
+  const uint64_t address = reinterpret_cast<uintptr_t>(caller);
+  const uint64_t page = address >> kCodePageShift;
+  const uint64_t entry = table[page % kEntries].load(std::memory_order_relaxed);
+  if (entry >> 8 != page) [[unlikely]] return DomainOfSlow(address);
+  return static_cast<unsigned>(entry & 0xFF);
+}
+
+// Does a file name (its last component) match one of the globs, separated by ':'?
+// '*' matches any characters, '?' one.
+bool IsListed(const char* file, const char* globs);
+
+// What is listed by default, and why: rules.cc.
+extern const char kDefaultModules[];
+
+}  // namespace secure_alloc::rules

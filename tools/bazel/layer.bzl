@@ -1,0 +1,36 @@
+"""A layer of the allocator: one library, seen only by the layers above it."""
+
+# No exceptions, RTTI or library of C++ at run time below the C API; symbols are
+# hidden unless an exports map names them; thread-local variables of the preloaded
+# library are at a fixed offset from the thread pointer.
+ALLOCATOR_COPTS = [
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fvisibility=hidden",
+    "-ftls-model=initial-exec",
+    "-fno-threadsafe-statics",
+    "-fno-builtin-malloc",
+    "-fno-plt",
+    "-O2",
+    "-fPIC",
+    "-fstack-protector-strong",
+]
+
+# Bottom first. Each layer sees those before it, and nothing else.
+LAYERS = ["os", "base", "pages", "slab", "heap", "domain", "entry", "api"]
+
+def _packages_above(name):
+    return ["//allocator/" + above for above in LAYERS[LAYERS.index(name) + 1:]] + ["//preload"]
+
+def layer(name, deps = [], **kwargs):
+    """The library of the folder allocator/NAME, visible to the layers above it and to tests."""
+    native.cc_library(
+        name = name,
+        srcs = native.glob(["*.cc"]),
+        hdrs = native.glob(["*.h"]),
+        copts = ALLOCATOR_COPTS,
+        deps = deps,
+        visibility = [package + ":__subpackages__" for package in _packages_above(name)] +
+                     ["//tests:__subpackages__", "//bench:__subpackages__"],
+        **kwargs
+    )
