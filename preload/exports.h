@@ -13,3 +13,17 @@
       __builtin_return_address(0)})
 // For calls that need no domain: the rule is not asked.
 #define SA_CALL_OF_ANY_DOMAIN (::secure_alloc::entry::Call{0, __builtin_return_address(0)})
+
+namespace secure_alloc {
+
+// malloc for a caller whose rule is not at hand.
+[[gnu::noinline]] void* AllocateForUnknown(size_t size, const void* caller);
+
+// As malloc(3). Every call in here is a tail call: the fast path saves no register.
+[[gnu::always_inline]] inline void* AllocateFor(size_t size, const void* caller) {
+  unsigned domain;
+  if (!rules::Lookup(caller, &domain)) [[unlikely]] return AllocateForUnknown(size, caller);
+  return entry::Allocate(size, {domain, caller});
+}
+
+}  // namespace secure_alloc

@@ -10,7 +10,15 @@
 
 using namespace secure_alloc;
 
-SA_EXPORT void* malloc(size_t size) { return entry::Allocate(size, SA_CALL); }
+namespace secure_alloc {
+
+void* AllocateForUnknown(size_t size, const void* caller) {
+  return entry::Allocate(size, {rules::DomainOfSlow(caller), caller});
+}
+
+}  // namespace secure_alloc
+
+SA_EXPORT void* malloc(size_t size) { return AllocateFor(size, __builtin_return_address(0)); }
 
 SA_EXPORT void free(void* ptr) { entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN); }
 

@@ -49,7 +49,7 @@ bool CallNewHandler() {
 }
 
 inline void* New(size_t size, bool may_throw, entry::Call call) {
-  if (void* const object = AllocateFast(size, call.first_bin)) [[likely]] return object;
+  if (void* const object = AllocateInline(size, call.first_bin)) [[likely]] return object;
   return NewSlow(1, size, may_throw, call);
 }
 

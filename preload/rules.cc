@@ -55,9 +55,9 @@ bool IsDynamicLoader(const char* file) { return IsListed(file, "ld-*.so*:ld.so*"
 
 // The file that the address belongs to, or null (generated code). The main program has
 // no name in the link map: its executable's does.
-const char* ModuleOf(uintptr_t address, char* buffer, size_t size) {
+const char* ModuleOf(const void* address, char* buffer, size_t size) {
   struct dl_find_object found;
-  if (_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) return nullptr;
+  if (_dl_find_object(const_cast<void*>(address), &found) != 0) return nullptr;
   const char* const name = found.dlfo_link_map->l_name;
   if (name[0] != '\0') return name;
   return os::ExecutableName(buffer, size) ? buffer : nullptr;
@@ -77,7 +77,7 @@ bool IsListed(const char* file, const char* globs) {
   return false;
 }
 
-unsigned DomainOfSlow(uintptr_t caller) {
+unsigned DomainOfSlow(const void* caller) {
   if (!entry::Configured()) return 0;
   const Options& options = entry::CurrentOptions();
   char buffer[256];
@@ -92,7 +92,7 @@ unsigned DomainOfSlow(uintptr_t caller) {
   if (file != nullptr && IsDynamicLoader(file)) {
     EmptyTable();  // And no entry for the loader: it shall be seen each time.
   } else {
-    const uint64_t page = caller >> kCodePageShift;
+    const uint64_t page = reinterpret_cast<uintptr_t>(caller) >> kCodePageShift;
     table[page % kEntries].store(page << 8 | domain, std::memory_order_relaxed);
   }
   return domain;

@@ -24,15 +24,21 @@ inline constexpr unsigned kCodePageShift = 12;
 // Page number << 8 | first bin. Relaxed: an entry is one word, right or not there.
 extern constinit std::atomic<uint64_t> table[kEntries];
 
-unsigned DomainOfSlow(uintptr_t caller);
+unsigned DomainOfSlow(const void* caller);
 
-// The first bin of the domain for a call returning to `caller`.
-inline unsigned DomainOf(const void* caller) {
-  const uint64_t address = reinterpret_cast<uintptr_t>(caller);
-  const uint64_t page = address >> kCodePageShift;
+// The first bin of the domain for a call returning to `caller`; false if it is not in
+// the table.
+inline bool Lookup(const void* caller, unsigned* domain) {
+  const uint64_t page = reinterpret_cast<uintptr_t>(caller) >> kCodePageShift;
   const uint64_t entry = table[page % kEntries].load(std::memory_order_relaxed);
-  if (entry >> 8 != page) [[unlikely]] return DomainOfSlow(address);
-  return static_cast<unsigned>(entry & 0xFF);
+  *domain = static_cast<unsigned>(entry & 0xFF);
+  return entry >> 8 == page;
+}
+
+inline unsigned DomainOf(const void* caller) {
+  unsigned domain;
+  if (!Lookup(caller, &domain)) [[unlikely]] return DomainOfSlow(caller);
+  return domain;
 }
 
 // Does a file name (its last component) match one of the globs, separated by ':'?

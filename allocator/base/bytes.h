@@ -9,7 +9,7 @@ namespace secure_alloc {
 // Sixteen bytes at a time, in memory of any type.
 using Vector [[gnu::may_alias]] = long long __attribute__((vector_size(16)));
 
-// Above this, the loops with outlined, wider stores win over inlined ones.
+// Above this, outlined loops with wider accesses win over inlined ones.
 inline constexpr size_t kInlineBytes = 512;
 
 void WipeLong(void* address, size_t length);
@@ -18,27 +18,58 @@ bool IsZeroLong(const void* address, size_t length);
 // Keeps the compiler from dropping stores to memory that is about to be given up.
 inline void KeepStores(const void* address) { asm volatile("" : : "r"(address) : "memory"); }
 
-inline void Wipe(void* address, size_t length) {
-  if (length > kInlineBytes) [[unlikely]] return WipeLong(address, length);
-  char* at = static_cast<char*>(address);
-  char* const end = at + length;
-  do {
-    *reinterpret_cast<Vector*>(at) = Vector{};
-    at += sizeof(Vector);
-    KeepStores(at);  // Also keeps this loop from becoming a call of memset.
-  } while (at != end);
+namespace internal {
+
+// Stores to the first and the last kCount vectors of a range, which may overlap: no loop
+// whose end has to be guessed, only a few sizes of straight code.
+template <size_t kCount>
+[[gnu::always_inline]] inline void WipeEnds(char* begin, size_t length) {
+  char* const tail = begin + length - kCount * sizeof(Vector);
+#pragma GCC unroll 32
+  for (size_t i = 0; i < kCount; ++i) {
+    *reinterpret_cast<Vector*>(begin + i * sizeof(Vector)) = Vector{};
+    *reinterpret_cast<Vector*>(tail + i * sizeof(Vector)) = Vector{};
+  }
 }
 
-inline bool IsZero(const void* address, size_t length) {
-  if (length > kInlineBytes) [[unlikely]] return IsZeroLong(address, length);
-  const char* at = static_cast<const char*>(address);
-  const char* const end = at + length;
+template <size_t kCount>
+[[gnu::always_inline]] inline bool AreEndsZero(const char* begin, size_t length) {
+  const char* const tail = begin + length - kCount * sizeof(Vector);
   Vector any = {};
-  do {
-    any |= *reinterpret_cast<const Vector*>(at);
-    at += sizeof(Vector);
-  } while (at != end);
+#pragma GCC unroll 32
+  for (size_t i = 0; i < kCount; ++i) {
+    any |= *reinterpret_cast<const Vector*>(begin + i * sizeof(Vector));
+    any |= *reinterpret_cast<const Vector*>(tail + i * sizeof(Vector));
+  }
   return (any[0] | any[1]) == 0;
+}
+
+}  // namespace internal
+
+// For slots: 32 bytes or more.
+[[gnu::always_inline]] inline void Wipe(void* address, size_t length) {
+  char* const begin = static_cast<char*>(address);
+  if (length <= 64) {
+    internal::WipeEnds<2>(begin, length);
+  } else if (length <= 128) {
+    internal::WipeEnds<4>(begin, length);
+  } else if (length <= 256) {
+    internal::WipeEnds<8>(begin, length);
+  } else if (length <= kInlineBytes) {
+    internal::WipeEnds<16>(begin, length);
+  } else {
+    WipeLong(address, length);
+  }
+  KeepStores(address);
+}
+
+[[gnu::always_inline]] inline bool IsZero(const void* address, size_t length) {
+  const char* const begin = static_cast<const char*>(address);
+  if (length <= 64) return internal::AreEndsZero<2>(begin, length);
+  if (length <= 128) return internal::AreEndsZero<4>(begin, length);
+  if (length <= 256) return internal::AreEndsZero<8>(begin, length);
+  if (length <= kInlineBytes) return internal::AreEndsZero<16>(begin, length);
+  return IsZeroLong(address, length);
 }
 
 // Any address and length; not to be optimised away.

@@ -7,6 +7,7 @@
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
+#include "allocator/pages/space.h"
 
 namespace secure_alloc {
 namespace {
@@ -14,6 +15,11 @@ namespace {
 // Where no lock limit binds, secrets still are unevictable memory: an eighth of the
 // machine's at most.
 constexpr size_t kMachineShare = 8;
+
+// Of the budget, what freed large secrets may hold until they are reused.
+constexpr size_t kQueueShare = 8;
+constexpr size_t kMinQueue = 256 * kKiB;
+constexpr size_t kMaxQueue = 8 * kMiB;
 
 size_t DefaultBudget(const Options& options) {
   size_t budget = os::MachineMemory() / kMachineShare;
@@ -28,6 +34,8 @@ constinit Domain public_domain("public", ordinary_heap);
 constinit Domain secret_domain("secret", secret_heap);
 
 void* Domain::Allocate(size_t request, size_t alignment) {
+  // What no policy could help with is the caller's affair, not the operator's.
+  if (request > space.size() || alignment > space.size()) return nullptr;
   int error = 0;
   void* const object = heap_.AllocateAligned(request, alignment, &error);
   if (object == nullptr) return AllocateFallback(request, alignment, error);
@@ -56,7 +64,10 @@ void ConfigureSecretDomain(const Options& options) {
   ladder[0] = options.fork == ForkPolicy::kShare ? &shared_secret_source : &secret_source;
   ladder[1] = options.fork == ForkPolicy::kCopy ? &locked_source : &private_locked_source;
   secret_pages.SetLadder(ladder, options.fallback == Fallback::kNone ? 1 : 2);
-  secret_budget.SetLimit(options.budget != 0 ? options.budget : DefaultBudget(options));
+  const size_t budget = options.budget != 0 ? options.budget : DefaultBudget(options);
+  secret_budget.SetLimit(budget);
+  secret_heap.large().SetQueuedLimit(std::clamp(budget / kQueueShare, kMinQueue, kMaxQueue));
+  ShareNotices();
   secret_domain.SetFallback(options.fallback, &public_domain);
 }
 

@@ -4,7 +4,9 @@
 
 #include <atomic>
 
+#include "allocator/base/bits.h"
 #include "allocator/base/text.h"
+#include "allocator/os/os.h"
 
 namespace secure_alloc {
 namespace {
@@ -30,33 +32,39 @@ const char* CauseAndFix(int error) {
   }
 }
 
-void Tell(std::atomic<bool>* told, const char* what, int error) {
-  if (told->exchange(true, std::memory_order_relaxed)) return;
+enum Kind { kLocked, kPlain, kRefused, kForkRefused, kKinds };
+
+using Flags = std::atomic<bool>[kKinds];
+constinit Flags own_flags = {};
+constinit Flags* flags = &own_flags;
+
+void Tell(Kind kind, const char* what, int error) {
+  if ((*flags)[kind].exchange(true, std::memory_order_relaxed)) return;
   Line line;
-  line << "secure_alloc: " << what << ": " << CauseAndFix(error) << " (`secalloc doctor` tells more)";
+  line << "secure_alloc: " << what << ": " << CauseAndFix(error)
+       << " (`secalloc doctor` tells more)";
   line.WriteStderr();
 }
 
 }  // namespace
 
+void ShareNotices() {
+  // Without a page to share each process tells for itself.
+  if (void* const page = os::MapShared(kPageSize)) flags = static_cast<Flags*>(page);
+}
+
 void NoticeLocked(int error) {
-  static constinit std::atomic<bool> told{false};
-  Tell(&told, "secrets are in locked memory, which root can read", error);
+  Tell(kLocked, "secrets are in locked memory, which root can read", error);
 }
 
 void NoticePlain(int error) {
-  static constinit std::atomic<bool> told{false};
-  Tell(&told, "secrets are in ordinary memory, as fallback=plain allows", error);
+  Tell(kPlain, "secrets are in ordinary memory, as fallback=plain allows", error);
 }
 
-void NoticeRefused(int error) {
-  static constinit std::atomic<bool> told{false};
-  Tell(&told, "a secret allocation failed", error);
-}
+void NoticeRefused(int error) { Tell(kRefused, "a secret allocation failed", error); }
 
 void NoticeForkRefused(int error) {
-  static constinit std::atomic<bool> told{false};
-  Tell(&told, "fork failed, as the child's copy of the secrets can't be had", error);
+  Tell(kForkRefused, "fork failed, as the child's copy of the secrets can't be had", error);
 }
 
 }  // namespace secure_alloc

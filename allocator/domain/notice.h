@@ -4,6 +4,10 @@
 
 namespace secure_alloc {
 
+// From here on what was told is remembered for all children forked later, whoever of them
+// tells it. Once, at start-up.
+void ShareNotices();
+
 // Secrets now lie in locked memory, because the kernel said `error`.
 void NoticeLocked(int error);
 // Secrets now lie in ordinary memory.

@@ -54,6 +54,7 @@ void* ResizePeers(void* object, size_t size, Call call) {
 }  // namespace
 
 void* AllocateSlow(size_t size, Call call) {
+  if (void* const object = AllocateFast(size, call.first_bin)) return object;
   if (!Start()) return OutOfMemory();
   if (ServedByPeer(call)) return peer->allocate(size);
   if (size == 0) {
@@ -66,7 +67,7 @@ void* AllocateSlow(size_t size, Call call) {
 }
 
 void FreeSlow(void* object, Call call) {
-  if (object == nullptr) return;
+  if (object == nullptr || FreeFast(object)) return;
   if (!FreeChecked(object, call.caller)) PeerOf(FaultKind::kInvalidFree, call.caller).free(object);
 }
 

@@ -20,14 +20,14 @@ struct Call {
 void* AllocateSlow(size_t size, Call call);
 void FreeSlow(void* object, Call call);
 
-inline void* Allocate(size_t size, Call call) {
-  if (void* const object = AllocateFast(size, call.first_bin)) [[likely]] return object;
+[[gnu::always_inline]] inline void* Allocate(size_t size, Call call) {
+  if (void* const object = AllocateInline(size, call.first_bin)) [[likely]] return object;
   return AllocateSlow(size, call);
 }
 
 // Null is fine; errno stays.
-inline void Free(void* object, Call call) {
-  if (!FreeFast(object)) [[unlikely]] FreeSlow(object, call);
+[[gnu::always_inline]] inline void Free(void* object, Call call) {
+  if (!FreeInline(object)) [[unlikely]] FreeSlow(object, call);
 }
 
 // Zeroed, as all memory here; ENOMEM if the product overflows.

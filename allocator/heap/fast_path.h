@@ -11,14 +11,16 @@
 namespace secure_alloc {
 
 // Makes the slot last in the cache an object of `request` bytes.
-inline void* HandOut(CacheBin& cache, unsigned bin, size_t request) {
+[[gnu::always_inline]] inline void* HandOut(CacheBin& cache, unsigned bin, size_t slot_size,
+                                             size_t request) {
   char* const object = static_cast<char*>(cache.Last());
   const uint64_t granule = space.GranuleIndex(Address(object));
   uint8_t* const shadow = space.shadow(granule);
   if (LoadShadow(shadow) != bin) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
-  const size_t slot_size = cache.slot_size;
   if (!IsZero(object, slot_size)) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
   cache.DropLast();
+  // The next allocation of this bin finds its slot in the CPU's cache.
+  if (cache.count > 0) __builtin_prefetch(cache.Last(), 1);
   const size_t slack = slot_size - request;
   StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
   StoreSlack(shadow, slack);
@@ -27,37 +29,49 @@ inline void* HandOut(CacheBin& cache, unsigned bin, size_t request) {
 }
 
 // Null: take the slow path. first_bin: 0 or kHeapStride.
-inline void* AllocateFast(size_t request, unsigned first_bin) {
+[[gnu::always_inline]] inline void* AllocateFast(size_t request, unsigned first_bin) {
   if (request - 1 >= kMaxSlabRequest) [[unlikely]] return nullptr;  // Zero wraps around.
   const unsigned bin = ClassOf(request) + first_bin;
   CacheBin& cache = thread_cache->bins[bin];
   if (!cache.CanTake()) [[unlikely]] return nullptr;
-  return HandOut(cache, bin, request);
+  return HandOut(cache, bin, cache.slot_size, request);
 }
 
-// Makes a checked, live slab object a free slot of this thread's cache.
-inline void TakeBack(ThreadCache& cache, CacheBin& bin, void* object, uint8_t* shadow,
-                     uint8_t state) {
-  StoreShadow(shadow, static_cast<uint8_t>(state & ~kLive));
-  Wipe(object, bin.slot_size);
-  bin.Give(object, cache.random);
+// The same for what fits a slot that is checked and wiped by inlined code, so that nothing
+// but the slow path is ever called.
+[[gnu::always_inline]] inline void* AllocateInline(size_t request, unsigned first_bin) {
+  if (request - 1 >= kInlineBytes - 1) [[unlikely]] return nullptr;
+  const unsigned bin = internal::kClassTable[request / 16] + first_bin;
+  CacheBin& cache = thread_cache->bins[bin];
+  if (!cache.CanTake()) [[unlikely]] return nullptr;
+  const size_t slot_size = cache.slot_size;
+  if (slot_size > kInlineBytes) __builtin_unreachable();
+  return HandOut(cache, bin, slot_size, request);
 }
 
-// False: take the slow path, nothing has happened.
-inline bool FreeFast(void* object) {
+// False: take the slow path, nothing has happened. kMaxSize: larger slots are left to it.
+template <size_t kMaxSize>
+[[gnu::always_inline]] inline bool FreeUpTo(void* object) {
   const uint64_t granule = space.GranuleIndex(Address(object));
   if (granule >= space.granules()) [[unlikely]] return false;
   uint8_t* const shadow = space.shadow(granule);
   const uint8_t state = LoadShadow(shadow);
   const size_t slot_size = kLiveSlotSize[state];
-  if (slot_size == 0) [[unlikely]] return false;
+  if (slot_size - 1 >= kMaxSize) [[unlikely]] return false;  // Zero, not live, wraps around.
   const char* const bytes = static_cast<const char*>(object);
   if (!CheckBytesHold(bytes, slot_size, LoadSlack(shadow), granule)) [[unlikely]] return false;
   ThreadCache& cache = *thread_cache;
   CacheBin& bin = cache.bins[state & ~kLive];
   if (!bin.CanGive()) [[unlikely]] return false;
-  TakeBack(cache, bin, object, shadow, state);
+  StoreShadow(shadow, static_cast<uint8_t>(state & ~kLive));
+  Wipe(object, slot_size);
+  bin.Give(object, cache.random);
   return true;
+}
+
+[[gnu::always_inline]] inline bool FreeFast(void* object) { return FreeUpTo<kMaxSlot>(object); }
+[[gnu::always_inline]] inline bool FreeInline(void* object) {
+  return FreeUpTo<kInlineBytes>(object);
 }
 
 }  // namespace secure_alloc

@@ -12,8 +12,10 @@ namespace {
 
 bool IsLarge(unsigned bin) { return bin % kHeapStride == kLargeClass; }
 
-// The address is inside the space and no live object's start: say what it is.
-[[noreturn]] void FaultNotLive(const void* address, const void* caller) {
+// The address is inside the space and no live object's start: say so.
+enum class Wanted { kFree, kUse };
+[[noreturn]] void FaultNotLive(const void* address, Wanted wanted, const void* caller) {
+  if (wanted == Wanted::kUse) Fault(FaultKind::kFreedUse, caller);
   Arena* const arena = space.OwnerOf(Address(address));
   if (arena != nullptr && arena->Covers(Address(address)) && !arena->whole) {
     const PageInfo& info = arena->info[arena->PageOf(Address(address))];
@@ -29,12 +31,12 @@ bool IsLarge(unsigned bin) { return bin % kHeapStride == kLargeClass; }
 }
 
 // The shadow of a live object of ours. Null outside the space.
-uint8_t* ShadowOfLive(const void* object, const void* caller) {
+uint8_t* ShadowOfLive(const void* object, Wanted wanted, const void* caller) {
   if (!space.Contains(Address(object))) return nullptr;
   const uint64_t granule = space.GranuleIndex(Address(object));
-  if (granule >= space.granules()) Fault(FaultKind::kInvalidFree, caller);
+  if (granule >= space.granules()) FaultNotLive(object, wanted, caller);
   uint8_t* const shadow = space.shadow(granule);
-  if ((LoadShadow(shadow) & kLive) == 0) FaultNotLive(object, caller);
+  if ((LoadShadow(shadow) & kLive) == 0) FaultNotLive(object, wanted, caller);
   return shadow;
 }
 
@@ -66,12 +68,12 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
     if (!cached.CanTake() && !shared.Refill(bin, pages_, cached, cache->random, error)) {
       return nullptr;
     }
-    return HandOut(cached, bin, request);
+    return HandOut(cached, bin, cached.slot_size, request);
   }
   void* slot = shared.TakeOne(bin, pages_, error);
   if (slot == nullptr) return nullptr;
   CacheBin single = {&slot, 1, 1, kShapes[bin].slot_size, 0};
-  return HandOut(single, bin, request);
+  return HandOut(single, bin, single.slot_size, request);
 }
 
 void* Heap::Allocate(size_t request, int* error) {
@@ -113,7 +115,7 @@ void Heap::MakeRoom(unsigned bin, ThreadCache& cache) {
 }
 
 bool FreeChecked(void* object, const void* caller) {
-  uint8_t* const shadow = ShadowOfLive(object, caller);
+  uint8_t* const shadow = ShadowOfLive(object, Wanted::kFree, caller);
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
@@ -131,13 +133,12 @@ bool FreeChecked(void* object, const void* caller) {
   const size_t slot_size = kLiveSlotSize[state];
   SA_CHECK(slot_size != 0);
   CheckSlot(object, shadow, slot_size, caller);
+  StoreShadow(shadow, static_cast<uint8_t>(bin));
+  Wipe(object, slot_size);
   if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
-    CacheBin& cached = cache->bins[bin];
-    if (!cached.CanGive()) heap.MakeRoom(bin, *cache);
-    TakeBack(*cache, cached, object, shadow, state);
+    if (!cache->bins[bin].CanGive()) heap.MakeRoom(bin, *cache);
+    cache->bins[bin].Give(object, cache->random);
   } else {
-    StoreShadow(shadow, static_cast<uint8_t>(bin));
-    Wipe(object, slot_size);
     heap.GiveUncached(bin, object);
   }
   return true;
@@ -158,7 +159,7 @@ size_t ObjectSize(const void* object) {
 }
 
 bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
-  const uint8_t* const shadow = ShadowOfLive(object, caller);
+  const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
   info->bin = state & ~kLive;
@@ -174,7 +175,7 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
 }
 
 bool TryResize(void* object, size_t request, const void* caller) {
-  uint8_t* const shadow = ShadowOfLive(object, caller);
+  uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
   if (bin == kZeroClass || bin == kForgottenClass || request == 0) return false;

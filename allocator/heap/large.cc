@@ -88,6 +88,15 @@ bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
   return true;
 }
 
+// Pages from the kernel are zero; pages that were in use before may have been written to
+// since they were freed, unless they were inaccessible.
+void LargeStore::CheckUntouched(const Run& run) const {
+  const bool reused = EdgesOf(run) == Edges::kNone || run.arena->heap == &plain_pages_;
+  if (reused && !IsZeroLong(run.address(), run.bytes())) {
+    Fault(FaultKind::kWriteAfterFree, nullptr);
+  }
+}
+
 bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) {
   if (guarded_runs_.fetch_add(1, std::memory_order_relaxed) < kMaxGuardedRuns) {
     bool guarded;
@@ -115,8 +124,9 @@ void* LargeStore::Allocate(size_t request, size_t alignment, int* error) {
   }
   const Pages pages = std::max<Pages>(static_cast<Pages>(wanted), 2);
   Run run;
-  if (!TakeWaiting(pages, alignment, &run) && !TakeFresh(pages, alignment, &run, error)) {
-    return nullptr;
+  if (!TakeWaiting(pages, alignment, &run)) {
+    if (!TakeFresh(pages, alignment, &run, error)) return nullptr;
+    CheckUntouched(run);
   }
   SetRequest(run, request);
   SetChecks(run, request);
@@ -149,7 +159,7 @@ void LargeStore::Free(void* object, const void* caller) {
   StoreShadow(shadow, static_cast<uint8_t>(bin_));
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
-  if (run.arena->whole || run.bytes() > queued_limit_ / 2) {
+  if (run.arena->whole || run.bytes() > queued_limit() / 2) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
     if (secret || EdgesOf(run) == Edges::kNone) WipeLong(object, run.bytes());
     GiveBack(run);
@@ -161,7 +171,9 @@ void LargeStore::Free(void* object, const void* caller) {
   const bool forbidden =
       !secret && run.count >= kForbidFrom && os::Forbid(run.address(), run.bytes()) == 0;
   MutexLock lock(mutex_);
-  while (waiting_ == kQueue || waiting_bytes_ + run.bytes() > queued_limit_) DropOldest();
+  while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > queued_limit())) {
+    DropOldest();
+  }
   queue_[waiting_++] = {run, forbidden};
   waiting_bytes_ += run.bytes();
 }

@@ -24,11 +24,13 @@ namespace secure_alloc {
 class LargeStore {
  public:
   // guarded_pages: where guarded objects come from; plain_pages: the others.
-  // queued_bytes: most that may wait for reuse.
+  // queued_bytes: most that may wait for reuse, to begin with.
   constexpr LargeStore(unsigned bin, PageHeap& guarded_pages, PageHeap& plain_pages,
                        size_t queued_bytes)
       : bin_(bin), guarded_pages_(guarded_pages), plain_pages_(plain_pages),
         queued_limit_(queued_bytes) {}
+
+  void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
 
   // Zeroed memory for `request` bytes at a multiple of `alignment`, or null and why.
   [[nodiscard]] void* Allocate(size_t request, size_t alignment, int* error);
@@ -42,6 +44,7 @@ class LargeStore {
 
   // Gives all waiting runs back.
   void Trim();
+  size_t queued_limit() const { return queued_limit_.load(std::memory_order_relaxed); }
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);
@@ -56,6 +59,7 @@ class LargeStore {
   };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
+  void CheckUntouched(const Run& run) const;
   [[nodiscard]] bool TakeFresh(Pages pages, size_t alignment, Run* run, int* error);
   void GiveBack(const Run& run);
   [[nodiscard]] bool FindWaiting(Pages pages, size_t alignment, Waiting* found)
@@ -65,13 +69,13 @@ class LargeStore {
   const unsigned bin_;
   PageHeap& guarded_pages_;
   PageHeap& plain_pages_;
-  const size_t queued_limit_;
 
   Mutex mutex_;
   Waiting queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
   unsigned waiting_ SA_GUARDED_BY(mutex_) = 0;
   size_t waiting_bytes_ SA_GUARDED_BY(mutex_) = 0;
   // Counts only; nothing is ordered by them.
+  std::atomic<size_t> queued_limit_;
   std::atomic<size_t> live_bytes_{0};
   std::atomic<size_t> guarded_runs_{0};
 };

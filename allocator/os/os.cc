@@ -78,7 +78,17 @@ void Unmap(void* address, size_t length) {
 }
 
 int Unreserve(void* address, size_t length) {
-  return MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED) ? 0 : ENOMEM;
+  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  // Under mlockall(MCL_FUTURE) a new mapping counts before the old one is gone.
+  const int error = Discard(address, length);
+  return error != 0 ? error : Forbid(address, length);
+}
+
+int UnreserveSecret(void* address, size_t length) {
+  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  // As above, but such pages can't be emptied: they go first.
+  Unmap(address, length);
+  return MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE) ? 0 : ENOMEM;
 }
 
 int Commit(void* address, size_t length) {
@@ -91,7 +101,21 @@ void* MapAnonymous(size_t length) {
   return MapOrNull(nullptr, length, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 }
 
-int Discard(void* address, size_t length) { return Advise(address, length, MADV_DONTNEED); }
+void* MapShared(size_t length) {
+  const long result = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
+int Discard(void* address, size_t length) {
+  constexpr int kDontNeedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
+  const int error = Advise(address, length, MADV_DONTNEED);
+  // Locked by mlockall(2). Unlocking what nobody asked to lock in particular does no harm.
+  if (error != EINVAL) return error;
+  if (Advise(address, length, kDontNeedLocked) == 0) return 0;
+  if (Syscall(__NR_munlock, Int(address), static_cast<long>(length)) != 0) return error;
+  return Advise(address, length, MADV_DONTNEED);
+}
 
 int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
   const long file = Syscall(__NR_memfd_secret, O_CLOEXEC);
@@ -111,7 +135,7 @@ int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
   if (error != 0) {
     if (address == nullptr) {
       Unmap(pages, length);
-    } else if (Unreserve(address, length) != 0) {
+    } else if (UnreserveSecret(address, length) != 0) {
       return ENOTRECOVERABLE;
     }
     return error;

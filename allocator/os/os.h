@@ -15,9 +15,11 @@ namespace secure_alloc::os {
 [[nodiscard]] void* Reserve(size_t length);
 
 // Gives [address, length) back: unmaps it, or makes it reserved space again,
-// its pages dropped. The second keeps the address from being reused by others.
+// its pages dropped. The second keeps the address from being reused by others;
+// it is done in another way where mlockall(2) has made new mappings count.
 void Unmap(void* address, size_t length);
 [[nodiscard]] int Unreserve(void* address, size_t length);
+[[nodiscard]] int UnreserveSecret(void* address, size_t length);  // pages of MapSecret
 
 // Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.
 [[nodiscard]] int Commit(void* address, size_t length);
@@ -25,6 +27,8 @@ void Unmap(void* address, size_t length);
 [[nodiscard]] int Forbid(void* address, size_t length);
 // Readable, writable anonymous memory of its own, or null.
 [[nodiscard]] void* MapAnonymous(size_t length);
+// The same, shared with children forked later.
+[[nodiscard]] void* MapShared(size_t length);
 // Drops the contents of committed pages: they read as zero again.
 [[nodiscard]] int Discard(void* address, size_t length);
 

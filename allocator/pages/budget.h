@@ -28,6 +28,10 @@ class Budget {
   }
   void Release(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
 
+  size_t room() const {
+    const size_t limit = this->limit(), used = this->used();
+    return limit > used ? limit - used : 0;
+  }
   size_t used() const { return used_.load(std::memory_order_relaxed); }
   size_t limit() const { return limit_.load(std::memory_order_relaxed); }
   size_t high_water() const { return high_water_.load(std::memory_order_relaxed); }

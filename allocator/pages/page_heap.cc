@@ -16,6 +16,9 @@ namespace {
 // with nobody: secrets are never next to anything.
 constexpr Pages kMargin = 1;
 
+// A process at its limits must not make a dozen system calls for each allocation.
+constexpr unsigned kRefusalsRemembered = 256;
+
 bool MayHelpToAskForLess(int error) { return error == EAGAIN || error == ENOMEM || error == EFAULT; }
 
 }  // namespace
@@ -153,7 +156,12 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
 }
 
 int PageHeap::GrowFrom(const Source& source, Pages needed) {
-  for (Pages step = std::max(next_step_, needed);; step = std::max(needed, step / 2)) {
+  // Not more than the budget has room for: a refusal costs many system calls.
+  const size_t room = budget_ == nullptr ? SIZE_MAX : budget_->room();
+  if (BytesOf(needed) > room) return EAGAIN;
+  const size_t affordable = std::min<size_t>(room >> kPageShift, LargestArena());
+  const Pages first = static_cast<Pages>(std::min<size_t>(next_step_, affordable));
+  for (Pages step = std::max(first, needed);; step = std::max(needed, step / 2)) {
     const int error = GrowBy(source, step, needed);
     if (error == 0) {
       next_step_ = std::min(std::max(step * 2, policy_.first_step), policy_.last_step);
@@ -170,6 +178,12 @@ void PageHeap::CountFallback(unsigned rung, int error) {
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {
+  // What was refused is refused again, until pages come back or after a while.
+  if (refusals_left_ > 0 && needed >= refused_pages_) {
+    --refusals_left_;
+    *error = refusal_;
+    return false;
+  }
   for (unsigned rung = 0; rung < ladder_size_; ++rung) {
     const int refusal = GrowFrom(*ladder_[rung], needed);
     if (refusal == 0) {
@@ -178,6 +192,9 @@ bool PageHeap::Grow(Pages needed, int* error) {
     }
     if (rung == 0) *error = refusal;
   }
+  refusals_left_ = kRefusalsRemembered;
+  refused_pages_ = needed;
+  refusal_ = *error;
   return false;
 }
 
@@ -233,6 +250,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   arena->buddy.Give(first, count);
   arena->exhausted = false;
+  refusals_left_ = 0;
   if (policy_.arena_pages == 0 && arena->free_pages() == arena->grown) {
     empty_pages_ += arena->grown;
   }

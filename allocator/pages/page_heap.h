@@ -116,6 +116,9 @@ class PageHeap {
   Pages next_step_ SA_GUARDED_BY(mutex_);
   Pages empty_pages_ SA_GUARDED_BY(mutex_) = 0;  // in wholly free arenas
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
+  unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
+  Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
+  int refusal_ SA_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> fallbacks_{0};
   Usage counters_ SA_GUARDED_BY(mutex_) = {};  // the running counts of Usage only
 };

@@ -29,6 +29,11 @@ int SecretSource::Map(void* address, size_t length) const {
   return os::MapSecret(address, length, in_child() == InChild::kShared, &mapped);
 }
 
+void SecretSource::Unmap(void* address, size_t length) const {
+  // Fails only if another thread mapped something in between: that must not be ours.
+  SA_CHECK(os::UnreserveSecret(address, length) == 0);
+}
+
 int SecretSource::Prepare(void* address, size_t length) const {
   return os::FaultIn(address, length);
 }

@@ -33,6 +33,7 @@ class SecretSource final : public CommonSource {
   explicit constexpr SecretSource(InChild in_child)
       : CommonSource(Protection::kSecret, in_child) {}
   int Map(void* address, size_t length) const override;
+  void Unmap(void* address, size_t length) const override;
   int Prepare(void* address, size_t length) const override;
 };
 

@@ -11,6 +11,7 @@ ALLOCATOR_COPTS = [
     "-fno-threadsafe-statics",
     "-fno-builtin-malloc",
     "-fno-plt",
+    "-fomit-frame-pointer",
     "-O2",
     "-fPIC",
     "-fstack-protector-strong",
