@@ -5,6 +5,7 @@ gave it, answers requests until its client leaves, and exits.
 """
 
 import http.server
+import os
 import socketserver
 import ssl
 import sys
@@ -30,7 +31,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nothing for each request: the log is for errors."""
 
 
-class Server(socketserver.ForkingTCPServer):
+class Server(socketserver.TCPServer):
+    """Like socketserver.ForkingTCPServer, but a child that fails or crashes is reported."""
+
     allow_reuse_address = True
     request_queue_size = 64
 
@@ -38,6 +41,29 @@ class Server(socketserver.ForkingTCPServer):
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate, key)
         super().__init__(("127.0.0.1", port), Handler)
+
+    def process_request(self, request, client_address):
+        if os.fork() == 0:
+            status = 1
+            try:
+                self.finish_request(request, client_address)
+                status = 0
+            except OSError as error:
+                print(f"a connection failed: {error!r}", file=sys.stderr, flush=True)
+            finally:
+                os._exit(status)
+        self.close_request(request)
+
+    def service_actions(self):
+        while True:
+            try:
+                child, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if child == 0:
+                return
+            if status != 0:
+                print(f"child {child} ended with wait status {status}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

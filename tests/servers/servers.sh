@@ -35,12 +35,18 @@ fail_server() {
   return 1
 }
 
-# A TCP port of loopback that was free a moment ago.
+# A free TCP port of loopback, below the range that the kernel gives to clients: there another
+# connection could take it before the server does.
 free_port() {
-  "${SERVER_PYTHON}" -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
+  "${SERVER_PYTHON}" -c 'import random, socket
+while True:
+    try:
+        port = random.randrange(20000, 32000)
+        socket.socket().bind(("127.0.0.1", port))
+        break
+    except OSError:
+        continue
+print(port)'
 }
 
 make_certificate() {
@@ -132,21 +138,20 @@ postgres_bin() {
 }
 
 start_postgres() {
-  local bin as=() data="$1/pgdata"
+  local bin data="$1/pgdata" LAUNCH=(${LAUNCH[@]+"${LAUNCH[@]}"})
   bin="$(postgres_bin)"
   PORT="$(free_port)"
   mkdir -p "${data}" "$1/pgtls"
   cp "$1/key.pem" "$1/cert.pem" "$1/pgtls/"
   chmod 0600 "$1/pgtls/key.pem"
   if [[ "${EUID}" == 0 ]]; then
-    as=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+    LAUNCH=(setpriv --reuid=postgres --regid=postgres --init-groups -- "${LAUNCH[@]}")
     chown -R postgres:postgres "${data}" "$1/pgtls"
   fi
   [[ -e "${data}/PG_VERSION" ]] ||
-    (cd / && ${as[@]+"${as[@]}"} "${bin}/initdb" -D "${data}" -U postgres -A trust -N --no-locale \
+    (cd / && "${LAUNCH[@]}" "${bin}/initdb" -D "${data}" -U postgres -A trust -N --no-locale \
       -E UTF8) >"$1/initdb.log" 2>&1 ||
     { tail -n 20 "$1/initdb.log" >&2; fail_server "initdb failed; its messages are above"; return; }
-  local LAUNCH=(${as[@]+"${as[@]}"} ${LAUNCH[@]+"${LAUNCH[@]}"})
   launch "$1/postgres.log" "${bin}/postgres" -D "${data}" -p "${PORT}" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c ssl=on \
     -c "ssl_cert_file=$1/pgtls/cert.pem" -c "ssl_key_file=$1/pgtls/key.pem"
