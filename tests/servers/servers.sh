@@ -23,7 +23,8 @@
 # that PID is its own. Call them in the shell itself, never in $(...): they set variables.
 #
 # As root, postgres runs as the user postgres (it refuses root) and nginx's workers as nobody;
-# then DIR, and all that LAUNCH names, must be reachable for these users.
+# then DIR, and all that LAUNCH names, must be reachable for these users. RLIMIT_MEMLOCK binds
+# them, unlike root: SERVERS_KEEP_IPC_LOCK=1 leaves postgres CAP_IPC_LOCK, and nginx's workers root.
 
 SERVERS_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 SERVER_PYTHON=/usr/bin/python3
@@ -120,9 +121,10 @@ start_redis() {
 }
 
 start_nginx() {
-  local user=''
+  local user='user nobody nogroup;'
   PORT="$(free_port)"
-  [[ "${EUID}" != 0 ]] || user='user nobody nogroup;'
+  [[ -z "${SERVERS_KEEP_IPC_LOCK:-}" ]] || user='user root root;'
+  [[ "${EUID}" == 0 ]] || user=''
   mkdir -p "$1/www"
   echo 'nginx serves this page.' >"$1/www/index.html"
   sed -e "s|@DIR@|$1|g" -e "s|@PORT@|${PORT}|g" -e "s|@USER@|${user}|" \
@@ -145,7 +147,8 @@ start_postgres() {
   cp "$1/key.pem" "$1/cert.pem" "$1/pgtls/"
   chmod 0600 "$1/pgtls/key.pem"
   if [[ "${EUID}" == 0 ]]; then
-    LAUNCH=(setpriv --reuid=postgres --regid=postgres --init-groups -- "${LAUNCH[@]}")
+    LAUNCH=(setpriv --reuid=postgres --regid=postgres --init-groups
+      ${SERVERS_KEEP_IPC_LOCK:+--inh-caps=+ipc_lock --ambient-caps=+ipc_lock} -- "${LAUNCH[@]}")
     chown -R postgres:postgres "${data}" "$1/pgtls"
   fi
   [[ -e "${data}/PG_VERSION" ]] ||
