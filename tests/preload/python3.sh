@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# One module of Python's own regression tests, plain and preloaded: SCRIPT LIBRARY OPTIONS MODULE.
+# The two runs are side by side, as most modules sleep most of the time.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+MODULE="${3:?usage: SCRIPT LIBRARY OPTIONS MODULE}"
+PYTHON=/usr/bin/python3
+"${PYTHON}" -c "import test.${MODULE}" 2>/dev/null ||
+  skip "no ${MODULE} here; apt-get install libpython3.11-testsuite"
+
+# regression AS COMMAND...: writes AS.xml and AS.log; a run that hangs shows where, then ends.
+regression() {
+  local as="$1" status=0
+  shift
+  mkdir "${WORK}/${as}"
+  (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 240 "$@" "${PYTHON}" -m test -v \
+    --timeout 200 --junit-xml "${WORK}/${as}.xml" "${MODULE}") >"${WORK}/${as}.log" 2>&1 || status=$?
+  echo "${status}" >"${WORK}/${as}.status"
+}
+
+regression plain &
+regression preloaded "${PRELOAD[@]}"
+wait $!
+echo "status: $(cat "${WORK}/plain.status") without, $(cat "${WORK}/preloaded.status") with the library"
+if [[ ! -s "${WORK}/preloaded.xml" ]]; then
+  tail -n 60 "${WORK}/preloaded.log" >&2
+  fail "${MODULE} did not come to its end under the library; the end of its log is above"
+elif ! "${PYTHON}" "$(dirname "${BASH_SOURCE[0]}")/compare_junit.py" "${WORK}/plain.xml" "${WORK}/preloaded.xml"; then
+  grep -A 25 -E '^(FAIL|ERROR):' "${WORK}/preloaded.log" | head -n 150 >&2
+  fail "${MODULE}: worse under the library; see above"
+fi
+grep -n 'secure_alloc: ' "${WORK}/preloaded.log" >&2 && fail "${MODULE}: lines of the library" || true
