@@ -14,6 +14,11 @@ std::string Row(const char* name, const std::string& value) {
   return Format("  %-12s%s\n", name, value.c_str());
 }
 
+// "1 place", "2 places".
+std::string Count(size_t n, const char* noun) {
+  return Format("%zu %s%s", n, noun, n == 1 ? "" : "s");
+}
+
 std::string ReadRows(const ScanReport& report) {
   const SweepAccount& account = report.account;
   std::string text =
@@ -26,9 +31,9 @@ std::string ReadRows(const ScanReport& report) {
     text += Row("left out", HumanBytes(report.bytes_left_out) + " that the core file doesn't hold");
   }
   if (account.secret_mappings > 0) {
-    text +=
-        Row("secret", Format("%zu mappings of secret memory (%s): unreadable, as they should be",
-                             account.secret_mappings, HumanBytes(account.secret_bytes).c_str()));
+    text += Row("secret", Format("%s of secret memory (%s): unreadable, as it should be",
+                                 Count(account.secret_mappings, "mapping").c_str(),
+                                 HumanBytes(account.secret_bytes).c_str()));
   }
   for (const UnreadableRange& range : account.unreadable) {
     text += Row("unreadable", Format("%" PRIx64 "-%" PRIx64 " %s: %s", range.begin, range.end,
@@ -38,7 +43,7 @@ std::string ReadRows(const ScanReport& report) {
 }
 
 std::string Places(const Finding& finding) {
-  std::string text = Format("%zu place%s (", finding.places, finding.places == 1 ? "" : "s");
+  std::string text = Count(finding.places, "place") + " (";
   const char* separator = "";
   for (const auto& [name, places] : finding.mappings) {
     text += Format("%s%s %zu", separator, name.c_str(), places);
