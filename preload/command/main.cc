@@ -1,0 +1,59 @@
+// The secalloc command: run, scan, doctor.
+#include <stdio.h>
+
+#include <string>
+
+#include "preload/command/common/arguments.h"
+#include "preload/command/common/message.h"
+#include "preload/command/common/nearest.h"
+#include "preload/command/doctor/doctor.h"
+#include "preload/command/run/run.h"
+#include "preload/command/scan/scan.h"
+
+namespace secure_alloc {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+constexpr char kHelp[] = R"(Usage: secalloc COMMAND ...
+
+Keeps the secrets of programs out of reach, and shows that they are.
+
+  run [options] -- PROGRAM ...    run a program with its secrets in memory of their own
+  scan PID|CORE --key FILE        is this key visible in that process or core file?
+  doctor                          what this machine gives, what is missing, and the fix
+
+secalloc COMMAND --help says more. secalloc --version prints the version.
+)";
+
+constexpr std::string_view kCommands[] = {"run", "scan", "doctor", "--help", "--version"};
+
+int Main(const Words& words) {
+  if (words.empty()) {
+    fputs(kHelp, stderr);
+    return kExitUsage;
+  }
+  const std::string& command = words[0];
+  const Words rest(words.begin() + 1, words.end());
+  if (command == "run") return RunCommand(rest);
+  if (command == "scan") return ScanCommand(rest);
+  if (command == "doctor") return DoctorCommand(rest);
+  if (command == "--help" || command == "-h" || command == "help") {
+    fputs(kHelp, stdout);
+    return 0;
+  }
+  if (command == "--version") {
+    printf("secalloc %s\n", kVersion);
+    return 0;
+  }
+  Complain("unknown command %s%s; see secalloc --help", command.c_str(),
+           DidYouMean(command, kCommands).c_str());
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace secure_alloc
+
+int main(int argc, char** argv) {
+  return secure_alloc::Main(secure_alloc::Words(argv + 1, argv + argc));
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# secalloc run: what a program gets, and which programs are refused.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/check.sh"
+
+run() { "$secalloc" run --library "$marker" "$@"; }
+
+test_environment() {
+  expect 0 '^marker preloaded$' run -- true
+  expect 0 "^LD_PRELOAD=$marker\$" run env
+  expect 0 "^LD_PRELOAD=$marker:/lib/other.so\$" env LD_PRELOAD=/lib/other.so "$secalloc" run \
+    --library "$marker" env
+  expect 0 '^SECALLOC_OPTIONS=scope=all,stats=1,fork=deny,budget=65536$' \
+    env SECALLOC_OPTIONS=scope=api,stats=1 "$secalloc" run --library "$marker" \
+    --scope=all --fork deny -o budget=65536 env
+  expect 0 '^same env$' run -- bash -c '[[ -z ${SECALLOC_OPTIONS+x} ]] && echo same env'
+  expect 0 "^LD_PRELOAD=$marker:/.*/libjemalloc.so.2\$" run --ordinary=jemalloc env
+  expect 0 '^marker preloaded$' env SECALLOC_LIBRARY="$marker" "$secalloc" run -- true
+}
+
+test_library_beside_the_command() {
+  mkdir -p "$work/prefix/bin" "$work/prefix/lib/secure_alloc"
+  cp "$secalloc" "$work/prefix/bin/"
+  expect 126 'libsecure_alloc_preload.so is not beside' "$work/prefix/bin/secalloc" run true
+  local folder
+  for folder in lib/secure_alloc lib bin; do
+    cp "$marker" "$work/prefix/$folder/libsecure_alloc_preload.so"
+    expect 0 "^LD_PRELOAD=.*/prefix/$folder/lib" "$work/prefix/bin/secalloc" run env
+  done
+}
+
+test_memlock() {
+  expect 0 '^8192$' prlimit --memlock=65536:8388608 "$secalloc" run --library "$marker" \
+    bash -c 'ulimit -S -l'
+}
+
+test_exit_status_is_the_programs() {
+  expect 7 '^marker' run -- bash -c 'exit 7'
+  expect 143 '' bash -c "'$secalloc' run --library '$marker' bash -c 'kill \$\$'"
+}
+
+test_refusals() {
+  expect 127 'not found' run no-such-program-anywhere
+  expect 126 'chmod' run "$work"
+  echo 'int main() { return 5; }' >"$work/five.c"
+  cc -static -o "$work/static" "$work/five.c"
+  expect 126 'is statically linked: ' run "$work/static"
+  cc -static-pie -o "$work/static_pie" "$work/five.c"
+  expect 126 'is statically linked: ' run "$work/static_pie"
+  expect 5 'not protected, but --force: .*statically linked' run --force "$work/static"
+  cc -o "$work/five" "$work/five.c"
+  expect 5 '^marker' run "$work/five"
+  printf '#!%s\n' "$work/static" >"$work/script"
+  chmod 755 "$work/script"
+  expect 126 'is statically linked: ' run "$work/script"
+  chmod u+s "$work/five"
+  expect 126 'is setuid: ' run "$work/five"
+  expect 5 'not protected, but --force: .*setuid' run --force "$work/five"
+  chmod u-s,g+s "$work/five"
+  expect 126 'is setgid: ' run "$work/five"
+  chmod g-s "$work/five"
+  # cap_net_raw+p, as setcap writes it.
+  if setfattr -n security.capability -v 0x0000000200200000000000000000000000000000 \
+    "$work/five" 2>/dev/null || set_capability "$work/five"; then
+    expect 126 'has file capabilities: ' run "$work/five"
+  else
+    echo "skipped: file capabilities, which this user or file system doesn't allow"
+  fi
+}
+
+set_capability() {
+  /usr/bin/python3 - "$1" 2>/dev/null <<'PYTHON'
+import os, struct, sys
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000000, 1 << 13, 0, 0, 0))
+PYTHON
+}
+
+test_usage() {
+  expect 2 'did you mean --scope' run --scpoe=all true
+  expect 2 'did you mean all' run --scope=al true
+  expect 2 'did you mean budget' run -o buget=1 true
+  expect 2 'NAME=VALUE' run -o budget true
+  expect 2 'no program' run --scope=all
+  expect 2 'needs a value' run --scope
+  expect 126 'no such library' "$secalloc" run --library /no/such.so true
+  expect 0 '^Usage: secalloc run' run --help
+  expect 0 '^Usage: secalloc COMMAND' "$secalloc" --help
+  expect 0 '^secalloc [0-9]+\.[0-9]+' "$secalloc" --version
+  expect 2 'did you mean run' "$secalloc" rnu
+}
+
+test_environment
+test_library_beside_the_command
+test_memlock
+test_exit_status_is_the_programs
+test_refusals
+test_usage
+finish
