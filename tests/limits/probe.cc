@@ -1,0 +1,149 @@
+// Does what its arguments say, in order, and prints what came of it: the program that
+// the shell tests run within limits.
+//
+//   secret SIZE COUNT   allocates; "secret SIZE: N of COUNT, PROTECTION [ERRNO]"
+//   free                frees all of that
+//   fork COMMANDS...    the rest in a forked child; "fork: exit STATUS" or "fork: ERRNO"
+//   forks N COMMANDS... the same N times, one after the other
+//   fill-descriptors    opens files until there is no descriptor left
+//   replace-2 FILE      closes descriptor 2 and opens FILE in its place
+//   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
+//   churn               allocates and frees ordinary memory of many sizes
+//   status FIELD        "FIELD KIB" of /proc/self/status
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/limits/support.h"
+
+namespace secure_alloc::test {
+namespace {
+
+// No containers here: some tests leave no memory at all.
+constexpr size_t kMostSecrets = 40000;
+char* secrets[kMostSecrets];
+size_t secret_count = 0;
+
+void AllocateSecrets(size_t size, size_t count) {
+  const char* const kNames[] = {"plain", "locked", "secret"};
+  size_t done = 0;
+  int weakest = 2, error = 0;
+  while (done < count && secret_count < kMostSecrets) {
+    char* const object = static_cast<char*>(secalloc_malloc(size));
+    if (object == nullptr) {
+      error = errno;
+      break;
+    }
+    memset(object, 0x5A, size);
+    const int protection = ProtectionOf(object);
+    if (protection < weakest) weakest = protection;
+    secrets[secret_count++] = object;
+    ++done;
+  }
+  printf("secret %zu: %zu of %zu, %s%s%s\n", size, done, count,
+         done == 0 ? "none" : weakest < 0 ? "unknown" : kNames[weakest], error != 0 ? " " : "",
+         error != 0 ? strerrorname_np(error) : "");
+}
+
+void FreeSecrets() {
+  while (secret_count > 0) free(secrets[--secret_count]);
+}
+
+void FillDescriptors() {
+  while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+  }
+  printf("descriptors: %s\n", strerrorname_np(errno));
+}
+
+bool Replace2(const char* file) {
+  close(2);
+  return open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600) == 2;
+}
+
+void LockAll(const char* flags) {
+  const int bits = strcmp(flags, "current") == 0  ? MCL_CURRENT
+                   : strcmp(flags, "future") == 0 ? MCL_FUTURE
+                                                  : MCL_CURRENT | MCL_FUTURE;
+  printf("mlockall: %s\n", mlockall(bits) == 0 ? "ok" : strerrorname_np(errno));
+}
+
+// Through the caches of every size class, and more large objects than wait for reuse.
+void Churn() {
+  size_t refused = 0;
+  for (size_t size = 16; size <= 64 << 20; size *= 2) {
+    void* objects[64] = {};
+    const size_t count = size < 1 << 20 ? 64 : 2;
+    for (size_t i = 0; i < count; ++i) {
+      objects[i] = malloc(size);
+      refused += objects[i] == nullptr;
+      if (objects[i] != nullptr) memset(objects[i], 0x5A, size < 4096 ? size : 4096);
+    }
+    for (void* object : objects) free(object);
+  }
+  printf("churn: %zu refused\n", refused);
+}
+
+// True in the child, which does what is left.
+bool Fork() {
+  const pid_t child = fork();
+  if (child == 0) {
+    secret_count = 0;  // The parent's business.
+    return true;
+  }
+  if (child < 0) {
+    printf("fork: %s\n", strerrorname_np(errno));
+  } else {
+    printf("fork: exit %d\n", Wait(child));
+  }
+  return false;
+}
+
+int Main(char** at) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  while (*at != nullptr) {
+    const char* const command = *at++;
+    const auto is = [&](const char* name, int arguments) {
+      for (int i = 0; i < arguments; ++i) {
+        if (at[i] == nullptr) return false;
+      }
+      return strcmp(command, name) == 0;
+    };
+    if (is("secret", 2)) {
+      AllocateSecrets(strtoul(at[0], nullptr, 10), strtoul(at[1], nullptr, 10));
+      at += 2;
+    } else if (is("free", 0)) {
+      FreeSecrets();
+    } else if (is("fork", 0)) {
+      if (!Fork()) return 0;
+    } else if (is("forks", 1)) {
+      int left = atoi(*at++);
+      while (left > 0 && !Fork()) --left;
+      if (left == 0) return 0;
+    } else if (is("fill-descriptors", 0)) {
+      FillDescriptors();
+    } else if (is("replace-2", 1)) {
+      if (!Replace2(*at++)) return 1;
+    } else if (is("mlockall", 1)) {
+      LockAll(*at++);
+    } else if (is("churn", 0)) {
+      Churn();
+    } else if (is("status", 1)) {
+      printf("%s %ld\n", *at, StatusKib(*at));
+      ++at;
+    } else {
+      fprintf(stderr, "probe: `%s`: unknown command, or an argument is missing\n", command);
+      return 2;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace secure_alloc::test
+
+int main(int, char** arguments) { return secure_alloc::test::Main(arguments + 1); }
