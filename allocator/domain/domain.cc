@@ -48,8 +48,9 @@ void* Domain::Allocate(size_t request, size_t alignment) {
 }
 
 void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
-  if (this == &public_domain) return nullptr;
-  if (fallback_ == Fallback::kPlain && plain_ != nullptr) {
+  // The public domain has no policy, nor has the secret one before start-up is over.
+  if (plain_ == nullptr) return nullptr;
+  if (fallback_ == Fallback::kPlain) {
     degraded_.fetch_add(1, std::memory_order_relaxed);
     NoticePlain(error);
     return plain_->Allocate(request, alignment);

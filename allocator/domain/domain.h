@@ -27,6 +27,7 @@ class Domain {
   size_t degraded_allocations() const { return degraded_.load(std::memory_order_relaxed); }
   size_t refused_allocations() const { return refused_.load(std::memory_order_relaxed); }
 
+  // What to do when the heap has no memory; `plain` serves Fallback::kPlain.
   void SetFallback(Fallback fallback, Domain* plain) {
     fallback_ = fallback;
     plain_ = plain;
@@ -38,7 +39,7 @@ class Domain {
   const char* const name_;
   Heap& heap_;
   Fallback fallback_ = Fallback::kNone;
-  Domain* plain_ = nullptr;  // for Fallback::kPlain
+  Domain* plain_ = nullptr;
   std::atomic<size_t> degraded_{0};
   std::atomic<size_t> refused_{0};
   std::atomic<size_t> told_fallbacks_{0};

@@ -8,6 +8,7 @@
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
 #include "allocator/domain/notice.h"
+#include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/thread_cache.h"
 #include "allocator/pages/space.h"
@@ -27,7 +28,7 @@ struct ForkState {
   Mutex window;             // one fork at a time; rank 1
   ForkPolicy policy = ForkPolicy::kCopy;
   int copy_error = 0;       // of the fork under way
-  bool list_locked = false;
+  bool threaded = false;    // other threads ran when the copies were made
 };
 constinit ForkState state;
 
@@ -36,8 +37,8 @@ constinit thread_local bool bracketed = false;
 
 void OnPrepare() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Lock();
-  state.list_locked = !__libc_single_threaded && _IO_list_lock != nullptr;
-  if (state.list_locked) _IO_list_lock();
+  state.threaded = !__libc_single_threaded;
+  if (state.threaded && _IO_list_lock != nullptr) _IO_list_lock();
   LockThreadCaches();
   LockAllHeaps();
   state.copy_error = state.policy == ForkPolicy::kCopy ? secret_pages.FillCopies() : 0;
@@ -47,7 +48,7 @@ void OnParent() SA_NO_THREAD_SAFETY {
   secret_pages.DropCopies();
   UnlockAllHeaps();
   UnlockThreadCaches();
-  if (state.list_locked) _IO_list_unlock();
+  if (state.threaded && _IO_list_unlock != nullptr) _IO_list_unlock();
   if (!bracketed) state.window.Unlock();
 }
 
@@ -72,6 +73,7 @@ void OnChild() SA_NO_THREAD_SAFETY {
   if (state.copy_error != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
   if (state.policy == ForkPolicy::kCopy) {
     secret_pages.AdoptCopies();
+    if (state.threaded) RepairSecretsAfterFork();
     if (secret_pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
   } else {
     secret_pages.AbandonArenas(MarkForgotten);
@@ -80,7 +82,7 @@ void OnChild() SA_NO_THREAD_SAFETY {
   }
   UnlockAllHeaps();
   UnlockThreadCaches();
-  // glibc's child has made its lists of open files anew: list_locked needs no unlock.
+  // glibc's child has made its lists of open files anew: their lock needs no unlock.
   ForgetRandomWords();
   thread_cache->random.Stir(RandomWord());
   RecoverOtherCaches(RecoverCache);

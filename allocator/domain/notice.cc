@@ -24,6 +24,10 @@ const char* CauseAndFix(int error) {
     case EFAULT:
       return "the budget or RLIMIT_MEMLOCK is spent; raise `ulimit -l` or LimitMEMLOCK=, or the "
              "option budget";
+    case EFBIG:
+      return "RLIMIT_FSIZE is less than an arena; raise `ulimit -f`";
+    case EIO:
+      return "a sandbox refuses getrandom(2), which makes secret pages ready; allow it";
     case EMFILE:
     case ENFILE:
       return "no file descriptor is free for memfd_secret(2); raise `ulimit -n`";

@@ -88,11 +88,10 @@ bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
   return true;
 }
 
-// Pages from the kernel are zero; pages that were in use before may have been written to
-// since they were freed, unless they were inaccessible.
+// Pages that were in use before may have been written to since they were freed. Ordinary
+// ones went back to the kernel in between.
 void LargeStore::CheckUntouched(const Run& run) const {
-  const bool reused = EdgesOf(run) == Edges::kNone || run.arena->heap == &plain_pages_;
-  if (reused && !IsZeroLong(run.address(), run.bytes())) {
+  if (run.arena->source->protection() != Protection::kPlain && !IsZeroLong(run.address(), run.bytes())) {
     Fault(FaultKind::kWriteAfterFree, nullptr);
   }
 }
@@ -161,7 +160,7 @@ void LargeStore::Free(void* object, const void* caller) {
   const bool secret = run.arena->source->protection() != Protection::kPlain;
   if (run.arena->whole || run.bytes() > queued_limit() / 2) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
-    if (secret || EdgesOf(run) == Edges::kNone) WipeLong(object, run.bytes());
+    if (secret) WipeLong(object, run.bytes());
     GiveBack(run);
     return;
   }
@@ -193,6 +192,10 @@ void LargeStore::GiveBack(const Run& run) {
   StoreShadow(space.ShadowOf(run.address()), 0);
   switch (EdgesOf(run)) {
     case Edges::kNone:
+      // Ordinary pages go back to the kernel, which gives zero ones for them.
+      if (run.arena->source->protection() == Protection::kPlain) {
+        SA_CHECK(os::Discard(run.address(), run.bytes()) == 0);
+      }
       return plain_pages_.Give(run);
     case Edges::kGuarded:
       guarded_runs_.fetch_sub(1, std::memory_order_relaxed);

@@ -12,6 +12,8 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 
+#include <cstring>
+
 #include "allocator/os/syscall.h"
 
 #ifndef __NR_memfd_secret
@@ -56,6 +58,30 @@ bool StderrStatus(struct stat* status) {
   return Syscall(__NR_fstat, 2, Int(status)) == 0;
 }
 
+// While it lives `signal` is blocked; one that was raised in between by this thread is
+// taken back. For calls that answer with a signal where an errno value will do.
+class SignalHeld {
+ public:
+  explicit SignalHeld(int signal) : set_(uint64_t{1} << (signal - 1)) {
+    Syscall(__NR_rt_sigpending, Int(&pending_), sizeof pending_);
+    Syscall(__NR_rt_sigprocmask, SIG_BLOCK, Int(&set_), Int(&old_mask_), sizeof old_mask_);
+  }
+  ~SignalHeld() {
+    if ((pending_ & set_) == 0) {
+      struct timespec no_wait = {};
+      Syscall(__NR_rt_sigtimedwait, Int(&set_), 0, Int(&no_wait), sizeof set_);
+    }
+    Syscall(__NR_rt_sigprocmask, SIG_SETMASK, Int(&old_mask_), 0, sizeof old_mask_);
+  }
+  SignalHeld(const SignalHeld&) = delete;
+  SignalHeld& operator=(const SignalHeld&) = delete;
+
+ private:
+  uint64_t set_;
+  uint64_t pending_ = 0;
+  uint64_t old_mask_ = 0;
+};
+
 int WriteAll(int file, const char* text, size_t length) {
   while (length > 0) {
     const long written = Syscall(__NR_write, file, Int(text), static_cast<long>(length));
@@ -69,7 +95,15 @@ int WriteAll(int file, const char* text, size_t length) {
 
 }  // namespace
 
-void* Reserve(size_t length) { return MapOrNull(nullptr, length, PROT_NONE, MAP_NORESERVE); }
+void* Reserve(size_t length) {
+  void* const range = MapOrNull(nullptr, length, PROT_NONE, MAP_NORESERVE);
+  if (range != nullptr) SetDumped(range, length, false);
+  return range;
+}
+
+void SetDumped(void* address, size_t length, bool dumped) {
+  (void)Advise(address, length, dumped ? MADV_DODUMP : MADV_DONTDUMP);
+}
 
 void Unmap(void* address, size_t length) {
   // Fails only when the map count is spent in the middle of a mapping: the
@@ -110,17 +144,23 @@ void* MapShared(size_t length) {
 int Discard(void* address, size_t length) {
   constexpr int kDontNeedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
   const int error = Advise(address, length, MADV_DONTNEED);
-  // Locked by mlockall(2). Unlocking what nobody asked to lock in particular does no harm.
-  if (error != EINVAL) return error;
-  if (Advise(address, length, kDontNeedLocked) == 0) return 0;
-  if (Syscall(__NR_munlock, Int(address), static_cast<long>(length)) != 0) return error;
-  return Advise(address, length, MADV_DONTNEED);
+  // EINVAL: locked by mlockall(2).
+  if (error == EINVAL && Advise(address, length, kDontNeedLocked) == 0) return 0;
+  if (error == 0) return 0;
+  // An older kernel, or a sandbox: zeros by stores, and the memory stays.
+  if (const int refused = Commit(address, length); refused != 0) return refused;
+  std::memset(address, 0, length);
+  return 0;
 }
 
 int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
   const long file = Syscall(__NR_memfd_secret, O_CLOEXEC);
   if (Failed(file)) return Error(file);
-  int error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(length)));
+  int error;
+  {
+    SignalHeld file_size_signal(SIGXFSZ);
+    error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(length)));
+  }
   long place = 0;
   if (error == 0) {
     place = Syscall(__NR_mmap, Int(address), static_cast<long>(length), PROT_READ | PROT_WRITE,
@@ -168,7 +208,7 @@ int FaultIn(void* address, size_t length) {
     do {
       result = Syscall(__NR_getrandom, Int(page), 1, 0);
     } while (result == -EINTR);
-    if (result != 1) return result == 0 ? EFAULT : Error(result);
+    if (result != 1) return result == -EFAULT ? EFAULT : EIO;
     *page = 0;
   }
   return 0;
@@ -207,22 +247,15 @@ void WriteStderr(const char* text, size_t length) {
       now.st_ino != stderr_at_start.st_ino) {
     return;
   }
-  // A closed pipe would raise SIGPIPE: block it, and take what this write raised.
-  uint64_t pipe_signal = uint64_t{1} << (SIGPIPE - 1), old_mask = 0, pending = 0;
-  Syscall(__NR_rt_sigprocmask, SIG_BLOCK, Int(&pipe_signal), Int(&old_mask), sizeof old_mask);
-  Syscall(__NR_rt_sigpending, Int(&pending), sizeof pending);
-  const int error = WriteAll(2, text, length);
-  if (error == EPIPE && (pending & pipe_signal) == 0) {
-    struct timespec no_wait = {};
-    Syscall(__NR_rt_sigtimedwait, Int(&pipe_signal), 0, Int(&no_wait), sizeof pipe_signal);
-  }
-  Syscall(__NR_rt_sigprocmask, SIG_SETMASK, Int(&old_mask), 0, sizeof old_mask);
+  SignalHeld closed_pipe_signal(SIGPIPE);
+  (void)WriteAll(2, text, length);  // Nobody is left to tell.
 }
 
 int WriteFile(const char* path, const char* text, size_t length) {
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path),
                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (Failed(file)) return Error(file);
+  SignalHeld file_size_signal(SIGXFSZ);
   const int error = WriteAll(static_cast<int>(file), text, length);
   const long closed = Syscall(__NR_close, file);
   return error != 0 ? error : Error(closed);

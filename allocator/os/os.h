@@ -10,7 +10,7 @@
 
 namespace secure_alloc::os {
 
-// Address space without memory: PROT_NONE, not charged. Null when there is none
+// Address space without memory: PROT_NONE, not charged, not dumped. Null when there is none
 // left (RLIMIT_AS, vm.max_map_count).
 [[nodiscard]] void* Reserve(size_t length);
 
@@ -25,18 +25,22 @@ void Unmap(void* address, size_t length);
 [[nodiscard]] int Commit(void* address, size_t length);
 // Committed pages become inaccessible; contents stay.
 [[nodiscard]] int Forbid(void* address, size_t length);
+// Whether core dumps have these pages (debuggers dump even inaccessible ones). A matter
+// of convenience, not of secrecy: failure changes nothing else.
+void SetDumped(void* address, size_t length, bool dumped);
 // Readable, writable anonymous memory of its own, or null.
 [[nodiscard]] void* MapAnonymous(size_t length);
 // The same, shared with children forked later.
 [[nodiscard]] void* MapShared(size_t length);
-// Drops the contents of committed pages: they read as zero again.
+// Drops the contents of private pages: they read as zero again. By stores, and then
+// accessible, where the kernel does not help.
 [[nodiscard]] int Discard(void* address, size_t length);
 
 // Maps memfd_secret(2) pages over reserved space at `address`, or anywhere when
 // it is null (`*mapped` gets the place). Readable and writable, never dumped;
 // with `inherit`, a forked child gets the same pages, else nothing. The
 // descriptor is closed on return, so no other process can be handed it.
-// ENOSYS: no support; EPERM: a sandbox; EAGAIN: RLIMIT_MEMLOCK; EMFILE.
+// ENOSYS: no support; EPERM: a sandbox; EAGAIN: RLIMIT_MEMLOCK; EMFILE; EFBIG: RLIMIT_FSIZE.
 [[nodiscard]] int MapSecret(void* address, size_t length, bool inherit, void** mapped);
 // Moves a whole mapping over [to, to + length), which it replaces.
 [[nodiscard]] int Move(void* from, void* to, size_t length);
@@ -46,6 +50,7 @@ void Unmap(void* address, size_t length);
 [[nodiscard]] int LockUndumped(void* address, size_t length);
 // Makes the kernel touch each page, so that a spent limit is EFAULT here and not
 // SIGBUS later (memlock may be charged at the fault). Contents must be zero and stay zero.
+// EFAULT: no memory for it; EIO: a sandbox refuses getrandom(2).
 [[nodiscard]] int FaultIn(void* address, size_t length);
 
 // Fills up to 256 bytes with randomness; never fails (falls back on clock and addresses).

@@ -27,6 +27,8 @@ void PageHeap::SetLadder(const Source* const* ladder, unsigned count) {
   SA_CHECK(count >= 1 && count <= kMaxLadder);
   for (unsigned i = 0; i < count; ++i) ladder_[i] = ladder[i];
   ladder_size_ = count;
+  MutexLock lock(mutex_);
+  refusals_left_ = 0;
 }
 
 // --- Arenas come and go ------------------------------------------------------------
@@ -43,7 +45,8 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
   const size_t padding = alignment > kPageSize ? alignment : 0;
   const size_t needed = BytesOf(capacity) + margins + (padding <= kSpanSize ? padding : 0);
   const uint32_t spans = static_cast<uint32_t>((needed + kSpanSize - 1) / kSpanSize);
-  const uintptr_t first_span = space.TakeSpans(spans, padding > kSpanSize ? padding : 1);
+  const uintptr_t first_span = space.TakeSpans(
+      spans, padding > kSpanSize ? padding : 1, source.protection() == Protection::kPlain);
   if (first_span == 0) return nullptr;
   Arena* const arena = Arena::New(whole ? 2 : capacity, policy_.record_pages);
   if (arena == nullptr) {

@@ -78,6 +78,10 @@ class PageHeap {
   // The child's locked pages are not locked until this. 0 or errno.
   [[nodiscard]] int RelockAfterFork() SA_REQUIRES(mutex_);
 
+  void ForEachArena(void (*visit)(Arena&)) SA_REQUIRES(mutex_) {
+    for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) visit(*arena);
+  }
+
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
 
  private:

@@ -78,7 +78,7 @@ bool Space::RaiseHighMark(size_t spans) {
   return true;
 }
 
-uintptr_t Space::TakeSpans(size_t count, size_t alignment) {
+uintptr_t Space::TakeSpans(size_t count, size_t alignment, bool dumped) {
   MutexLock lock(mutex_);
   for (size_t first = first_free_; first + count <= spans_; ++first) {
     const uintptr_t address = base_ + first * kSpanSize;
@@ -88,6 +88,7 @@ uintptr_t Space::TakeSpans(size_t count, size_t alignment) {
       owners_[i].store(Taken(), std::memory_order_relaxed);
     }
     if (first == first_free_) first_free_ += count;
+    os::SetDumped(reinterpret_cast<void*>(address), count * kSpanSize, dumped);
     return address;
   }
   return 0;

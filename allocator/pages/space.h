@@ -55,8 +55,8 @@ class Space {
   size_t size() const { return size_; }
 
   // `count` neighbouring spans, the first at a multiple of `alignment`, their shadow
-  // zero; or 0.
-  [[nodiscard]] uintptr_t TakeSpans(size_t count, size_t alignment);
+  // zero; or 0. `dumped`: for ordinary memory, that core dumps shall have.
+  [[nodiscard]] uintptr_t TakeSpans(size_t count, size_t alignment, bool dumped);
   void GiveSpans(uintptr_t first, size_t count);
 
   // Publishes the owner of taken spans.

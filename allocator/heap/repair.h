@@ -1,0 +1,14 @@
+// Making a forked child's secrets agree with what is known about them.
+#pragma once
+
+namespace secure_alloc {
+
+// The copy of the secret pages was made before the fork, while other threads went on in
+// their thread caches; shadow and caches are those of the fork's instant. So a slot that
+// was freed in between is not zero in the child, and an object allocated or resized in
+// between lacks its check bytes (and, if it is new, its contents: other threads'
+// unfinished work, as in any forked child). Wipes the first, restores the second.
+// In a child that has adopted its copies, before its locks are released.
+void RepairSecretsAfterFork();
+
+}  // namespace secure_alloc
