@@ -139,6 +139,56 @@ void FactsOfCopiesUnderThreads() {
   for (const Secret& secret : secrets) free(secret.bytes);
 }
 
+// The moment of a fork: what other threads just freed or allocated, without a lock.
+constexpr int kShelves = 64;
+std::atomic<char*> shelves[kShelves];
+
+void* Exchanger(void* argument) {
+  size_t i = reinterpret_cast<size_t>(argument);
+  while (!stop.load(std::memory_order_relaxed)) {
+    char* const fresh = static_cast<char*>(secalloc_malloc(100));
+    memset(fresh, 1, 100);
+    secalloc_free(shelves[i++ % kShelves].exchange(fresh));
+  }
+  return nullptr;
+}
+
+int UseEverything() {
+  for (int i = 0; i < 1000; ++i) {
+    char* const fresh = static_cast<char*>(secalloc_malloc(100));
+    if (fresh == nullptr || fresh[0] != 0 || fresh[99] != 0) return 1;
+  }
+  return 0;
+}
+
+int FreeWhatIsShelved() {
+  for (std::atomic<char*>& shelf : shelves) secalloc_free(shelf.exchange(nullptr));
+  return UseEverything();
+}
+
+int GoodChildren(int children, int (*in_child)()) {
+  int good = 0;
+  for (int i = 0; i < children; ++i) good += ForkAndWait(in_child) == 0;
+  if (good != children) printf("       %d of %d children are well\n", good, children);
+  return good;
+}
+
+void FactsOfTheMoment() {
+  stop = false;
+  pthread_t threads[3];
+  for (size_t i = 0; i < 3; ++i) {
+    pthread_create(&threads[i], nullptr, Exchanger, reinterpret_cast<void*>(20 * i));
+  }
+  constexpr int kChildren = 100;
+  Fact("what other threads free at the moment of a fork is clean in the child",
+       GoodChildren(kChildren, UseEverything) == kChildren);
+  Fact("what they allocate at that moment the child can free",
+       GoodChildren(kChildren, FreeWhatIsShelved) == kChildren);
+  stop = true;
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  FreeWhatIsShelved();
+}
+
 void FactsOfOtherWays() {
   const std::vector<Secret> secrets = MakeSecrets();
   Fact("system(3)", WEXITSTATUS(system("exit 3")) == 3);
@@ -238,6 +288,7 @@ int main(int count, char** arguments) {
   FactsOfOtherWays();
   FactsOfPolicy("deny");
   FactsOfPolicy("share");
+  FactsOfTheMoment();
   FactsOfCopiesUnderThreads();
   return Summary();
 }
