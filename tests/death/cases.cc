@@ -329,16 +329,16 @@ bool CodeInTheHeap(const Setting& s) {
 
 const Case kCases[] = {
     {"double free, at once", DoubleFreeAtOnce, End::kDoubleFree, End::kDoubleFree,
-     End::kInvalidFree},
+     End::kDoubleFree},
     {"double free, other frees between", DoubleFreeAmongOthers, End::kDoubleFree,
-     End::kDoubleFree, End::kInvalidFree},
+     End::kDoubleFree, End::kDoubleFree},
     // A large object that left the queue is no object any more.
     {"double free, delayed", DoubleFreeDelayed, End::kDoubleFree, End::kInvalidFree,
      End::kInvalidFree},
     {"double free, slot reused", DoubleFreeAfterReuse, End::kDoubleFree, End::kDoubleFree,
-     End::kInvalidFree},
+     End::kDoubleFree},
     {"double free, by another thread", DoubleFreeByOtherThread, End::kDoubleFree,
-     End::kDoubleFree, End::kInvalidFree},
+     End::kDoubleFree, End::kDoubleFree},
     {"free of stack", FreeOfStack, End::kInvalidFree, End::kInvalidFree, End::kInvalidFree},
     {"free of a global", FreeOfGlobal, End::kInvalidFree, End::kInvalidFree, End::kInvalidFree},
     {"free of another mapping", FreeOfOtherMapping, End::kInvalidFree, End::kInvalidFree,

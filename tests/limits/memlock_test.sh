@@ -55,11 +55,27 @@ test_fork() {
   fact "no room for the copy: fork says EAGAIN" printed 'fork: EAGAIN'
   fact "... one line" said_once 'fork failed.*RLIMIT_MEMLOCK'
   fact "... and the program goes on" succeeded
+  run unprivileged 8M under budget=7M "$PROBE" secret 4000 1300 forkpty secret 8 1
+  fact "a fork inside libc: the child ends with a fault" printed 'fork: exit -6'
+  fact "... which says why" said_once 'fork: no memory for the child.s copy of the secrets'
+  run unprivileged 8M under fork=copy "$PROBE" secret 4000 500 forkpty secret 8 1
+  fact "... and is well where there is room" printed 'fork: exit 0'
   run unprivileged 8M under budget=7M,fork=deny "$PROBE" secret 4000 1300 fork secret 8 1
   fact "fork=deny needs no copy" printed 'fork: exit 0'
+}
+
+# The limit is the process's: what the program itself locks leaves less for secrets.
+test_own_locks() {
+  run unprivileged 8M under fallback=locked "$PROBE" lock 6 secret 4000 600 free secret 4000 100
+  fact "the program locked 6 of 8 MiB: it could" printed 'lock: ok'
+  fact "... secrets get the rest, then ENOMEM" printed 'secret 4000: [1-9][0-9]* of 600, .* ENOMEM'
+  fact "... and room again" printed 'secret 4000: 100 of 100, secret$'
+  run unprivileged 8M under fallback=locked "$PROBE" secret 4000 100 lock 3
+  fact "a few secrets leave the program its own locks" printed 'lock: ok'
 }
 
 test_nothing_lockable
 test_usual_limit
 test_fork
+test_own_locks
 summary

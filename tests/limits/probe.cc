@@ -5,6 +5,8 @@
 //   free                frees all of that
 //   fork COMMANDS...    the rest in a forked child; "fork: exit STATUS" or "fork: ERRNO"
 //   forks N COMMANDS... the same N times, one after the other
+//   forkpty COMMANDS... the same by forkpty(3), which does not come by our fork(3)
+//   lock MIB            maps and locks memory of the program's own
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
@@ -12,6 +14,7 @@
 //   status FIELD        "FIELD KIB" of /proc/self/status
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +75,14 @@ void LockAll(const char* flags) {
   printf("mlockall: %s\n", mlockall(bits) == 0 ? "ok" : strerrorname_np(errno));
 }
 
+void LockOwn(size_t mebibytes) {
+  const size_t size = mebibytes << 20;
+  void* const own =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const bool locked = own != MAP_FAILED && mlock(own, size) == 0;
+  printf("lock: %s\n", locked ? "ok" : strerrorname_np(errno));
+}
+
 // Through the caches of every size class, and more large objects than wait for reuse.
 void Churn() {
   size_t refused = 0;
@@ -89,8 +100,9 @@ void Churn() {
 }
 
 // True in the child, which does what is left.
-bool Fork() {
-  const pid_t child = fork();
+template <typename Forker>
+bool Fork(Forker forker) {
+  const pid_t child = forker();
   if (child == 0) {
     secret_count = 0;  // The parent's business.
     return true;
@@ -119,10 +131,15 @@ int Main(char** at) {
     } else if (is("free", 0)) {
       FreeSecrets();
     } else if (is("fork", 0)) {
-      if (!Fork()) return 0;
+      if (!Fork(fork)) return 0;
+    } else if (is("forkpty", 0)) {
+      int terminal;
+      if (!Fork([&] { return forkpty(&terminal, nullptr, nullptr, nullptr); })) return 0;
+    } else if (is("lock", 1)) {
+      LockOwn(strtoul(*at++, nullptr, 10));
     } else if (is("forks", 1)) {
       int left = atoi(*at++);
-      while (left > 0 && !Fork()) --left;
+      while (left > 0 && !Fork(fork)) --left;
       if (left == 0) return 0;
     } else if (is("fill-descriptors", 0)) {
       FillDescriptors();
