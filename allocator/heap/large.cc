@@ -81,7 +81,7 @@ bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
   *run = found.run;
   if (found.forbidden) {
     // A whole mapping changes, or merges: no map entry is needed for that.
-    SA_CHECK(os::Commit(run->address(), run->bytes()) == 0);
+    SA_CHECK(os::Allow(run->address(), run->bytes()) == 0);
   } else if (!IsZeroLong(run->address(), run->bytes())) {
     Fault(FaultKind::kWriteAfterFree, nullptr);
   }
@@ -184,7 +184,7 @@ void LargeStore::DropOldest() {
   --waiting_;
   waiting_bytes_ -= oldest.run.bytes();
   if (oldest.forbidden) {
-    SA_CHECK(os::Commit(oldest.run.address(), oldest.run.bytes()) == 0);
+    SA_CHECK(os::Allow(oldest.run.address(), oldest.run.bytes()) == 0);
   }
   GiveBack(oldest.run);
 }

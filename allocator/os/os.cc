@@ -39,6 +39,13 @@ int Advise(void* address, size_t length, int advice) {
   return Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), advice));
 }
 
+void* ReserveAt(void* address, size_t length, int flags) {
+  void* const space = MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | flags);
+  // Failing, it only makes gcore's files larger.
+  if (space != nullptr) Advise(space, length, MADV_DONTDUMP);
+  return space;
+}
+
 int Protect(void* address, size_t length, int protection) {
   return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
 }
@@ -69,7 +76,7 @@ int WriteAll(int file, const char* text, size_t length) {
 
 }  // namespace
 
-void* Reserve(size_t length) { return MapOrNull(nullptr, length, PROT_NONE, MAP_NORESERVE); }
+void* Reserve(size_t length) { return ReserveAt(nullptr, length, 0); }
 
 void Unmap(void* address, size_t length) {
   // Fails only when the map count is spent in the middle of a mapping: the
@@ -78,20 +85,26 @@ void Unmap(void* address, size_t length) {
 }
 
 int Unreserve(void* address, size_t length) {
-  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  if (ReserveAt(address, length, MAP_FIXED) != nullptr) return 0;
   // Under mlockall(MCL_FUTURE) a new mapping counts before the old one is gone.
   const int error = Discard(address, length);
   return error != 0 ? error : Forbid(address, length);
 }
 
 int UnreserveSecret(void* address, size_t length) {
-  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  if (ReserveAt(address, length, MAP_FIXED) != nullptr) return 0;
   // As above, but such pages can't be emptied: they go first.
   Unmap(address, length);
-  return MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE) ? 0 : ENOMEM;
+  return ReserveAt(address, length, MAP_FIXED_NOREPLACE) != nullptr ? 0 : ENOMEM;
 }
 
 int Commit(void* address, size_t length) {
+  // Failing, it only leaves the pages out of core files.
+  Advise(address, length, MADV_DODUMP);
+  return Allow(address, length);
+}
+
+int Allow(void* address, size_t length) {
   return Protect(address, length, PROT_READ | PROT_WRITE);
 }
 

@@ -10,8 +10,9 @@
 
 namespace secure_alloc::os {
 
-// Address space without memory: PROT_NONE, not charged. Null when there is none
-// left (RLIMIT_AS, vm.max_map_count).
+// Address space without memory: PROT_NONE, not charged, and out of core files: gdb's gcore
+// would write every page of it as zeros. Null when there is none left (RLIMIT_AS,
+// vm.max_map_count).
 [[nodiscard]] void* Reserve(size_t length);
 
 // Gives [address, length) back: unmaps it, or makes it reserved space again,
@@ -21,10 +22,11 @@ void Unmap(void* address, size_t length);
 [[nodiscard]] int Unreserve(void* address, size_t length);
 [[nodiscard]] int UnreserveSecret(void* address, size_t length);  // pages of MapSecret
 
-// Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.
+// Reserved pages become readable, writable, dumped and zero. ENOMEM: overcommit or map count.
 [[nodiscard]] int Commit(void* address, size_t length);
-// Committed pages become inaccessible; contents stay.
+// Pages become inaccessible, and readable and writable again; contents stay.
 [[nodiscard]] int Forbid(void* address, size_t length);
+[[nodiscard]] int Allow(void* address, size_t length);
 // Readable, writable anonymous memory of its own, or null.
 [[nodiscard]] void* MapAnonymous(size_t length);
 // The same, shared with children forked later.

@@ -21,7 +21,7 @@ void CommonSource::Unmap(void* address, size_t length) const {
 int CommonSource::Guard(void* address, size_t length) const { return os::Forbid(address, length); }
 
 int CommonSource::Unguard(void* address, size_t length) const {
-  return os::Commit(address, length);
+  return os::Allow(address, length);
 }
 
 int SecretSource::Map(void* address, size_t length) const {
