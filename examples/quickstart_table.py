@@ -6,6 +6,7 @@ Exits 1, with a line for each reason, unless all requests were served, every sca
 and the key was found in each server and core file before, and nowhere after.
 """
 
+import getpass
 import json
 import pathlib
 import sys
@@ -14,6 +15,12 @@ HEADER = """\
                              requests  secret memory     key parts found       key parts found   control
 program                        served   in use (KiB)          as it is       under secalloc run    found
                                                       server core workers   server core workers"""
+
+NOTES = """
+Processes and core files were read as {user}. Key parts are the secret numbers of the key file and its
+PEM text; served is as it is + under secalloc run; a worker is a process forked for a connection that
+was open; each scan must also find a control, bytes known to be in that process. The programs, their
+options and their keys are the same both times."""
 
 
 class Run:
@@ -81,10 +88,7 @@ def main():
         before, after = Run(directory / "before"), Run(directory / "after")
         print(row(title, before, after))
         complaints += [f"{title}: {each}" for each in problems(before, after, requests)]
-    print("""
-Key parts are the secret numbers of the key file and its PEM text; served is as it is + under secalloc
-run; a worker is a process forked for a connection that was open; each scan must also find a control,
-bytes known to be in that process. The programs, their options and their keys are the same both times.""")
+    print(NOTES.format(user=getpass.getuser()))
     for complaint in complaints:
         print(f"FAILED: {complaint}")
     if not complaints:
