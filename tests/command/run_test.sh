@@ -15,6 +15,8 @@ test_environment() {
     --scope=all --fork deny -o budget=65536 env
   expect 0 '^same env$' run -- bash -c '[[ -z ${SECALLOC_OPTIONS+x} ]] && echo same env'
   expect 0 "^LD_PRELOAD=$marker:/.*/libjemalloc.so.2\$" run --ordinary=jemalloc env
+  expect 0 '^LD_BIND_NOW=1$' run env
+  expect 0 '^LD_BIND_NOW=$' env LD_BIND_NOW= "$secalloc" run --library "$marker" env
   expect 0 '^marker preloaded$' env SECALLOC_LIBRARY="$marker" "$secalloc" run -- true
 }
 

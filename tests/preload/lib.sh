@@ -117,13 +117,6 @@ describe() {
   tr -s '\0 ' ' ' 2>/dev/null <"/proc/$1/cmdline" | head -c 100
 }
 
-# Bytes that a process has in memfd_secret mappings, in KiB.
-secret_kib() {
-  awk '/^[0-9a-f]+-[0-9a-f]+ / { secret = /\/secretmem \(deleted\)$/ }
-       secret && $1 == "Rss:" { sum += $2 }
-       END { print sum + 0 }' "/proc/$1/smaps"
-}
-
 # Can this kernel give secret memory? 447 is memfd_secret on every architecture but alpha.
 kernel_has_secrets() {
   perl -e 'exit(syscall(447, 0) < 0)'

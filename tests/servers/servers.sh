@@ -14,6 +14,7 @@
 #                                   once all are open, so that the workers can be examined
 #                                   (openssl serves one at a time: COUNT must be 1)
 #   process_tree PID                PID and its descendants, one a line, without zombies
+#   secret_kib PID                 what it has in memfd_secret mappings, in KiB
 #   stop_server PID                 stops it gently, then by force; its status in STOP_STATUS
 #   stop_servers                    all of them: for a trap at exit
 #
@@ -183,6 +184,12 @@ process_tree() {
   while read -r child; do
     process_tree "${child}"
   done < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | grep .)
+}
+
+secret_kib() {
+  awk '/^[0-9a-f]+-[0-9a-f]+ / { secret = /\/secretmem \(deleted\)$/ }
+       secret && $1 == "Rss:" { sum += $2 }
+       END { print sum + 0 }' "/proc/$1/smaps"
 }
 
 stop_server() {

@@ -31,7 +31,9 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   --force                         run even a program that can't be protected
 
 What SECALLOC_OPTIONS and LD_PRELOAD hold already is kept; the command line wins. The soft
-limit of locked memory is raised to the hard one.
+limit of locked memory is raised to the hard one. Symbols are bound when the program starts, as
+binding at the first call saves registers, with pieces of keys in them, on the stack; an empty
+LD_BIND_NOW in the environment leaves that as the program has it.
 Exit status: that of the program; 2 wrong usage, 126 refused, 127 not found.
 )";
 
@@ -157,6 +159,8 @@ int RunCommand(const Words& words) {
   setenv("LD_PRELOAD", PreloadList(libraries, present == nullptr ? "" : present).c_str(), 1);
   const std::string options = request.settings.Text();
   if (!options.empty()) setenv("SECALLOC_OPTIONS", options.c_str(), 1);
+  // Python's executable is bound lazily: after loading a key, parts of it lay on the stack.
+  setenv("LD_BIND_NOW", "1", /*overwrite=*/0);
   RaiseLockedMemoryLimit();
   return Execute(request.command);
 }

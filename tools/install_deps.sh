@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that secure_alloc needs: tools/install_deps.sh [GROUP...]
+#
+#   build       Bazel, its rule sets, the compiler, the libraries that tests link
+#   quickstart  what examples/quickstart.sh starts and examines
+#   test        the programs that tests/run.sh runs under the library
+#
+# Without a GROUP: all of them. What is there already costs one look and no call of apt. Services
+# that come with a package are neither started nor enabled.
+set -euo pipefail
+
+BUILD=(bazel-bootstrap bazel-platforms bazel-rules-cc bazel-rules-java bazel-rules-proto
+  bazel-skylib binutils g++ libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev python3)
+QUICKSTART=(gdb openssl python3 redis-server)
+TEST=(clang coreutils curl g++ gdb git gnutls-bin libcap2-bin libjemalloc2 libpython3.11-testsuite
+  lua5.4 nginx-light openssl perl postgresql procps python3 redis-server sqlite3 util-linux valgrind)
+SERVICES=(nginx postgresql redis-server)
+POLICY=/usr/sbin/policy-rc.d
+
+die() {
+  printf 'install_deps: %s\n' "$*" >&2
+  exit 1
+}
+
+packages_of() {
+  case "$1" in
+    build) printf '%s\n' "${BUILD[@]}" ;;
+    quickstart) printf '%s\n' "${QUICKSTART[@]}" ;;
+    test)
+      printf '%s\n' "${TEST[@]}"
+      # Another source's nodejs can't stand beside Debian's, and serves as well.
+      command -v node >/dev/null || echo nodejs
+      ;;
+    *) die "no group '$1'; there are build, quickstart and test" ;;
+  esac
+}
+
+# Those of the words that are not installed; dpkg-query complains of what it never heard of.
+missing_of() {
+  local installed
+  installed="$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p')" || true
+  comm -23 <(printf '%s\n' "$@" | sort -u) <(sort -u <<<"${installed}")
+}
+
+# While it exists, maintainer scripts start no service (invoke-rc.d(8)).
+forbid_starts() {
+  [[ ! -e "${POLICY}" ]] || return 0
+  trap 'rm -f "${POLICY}"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"${POLICY}"
+  chmod 0755 "${POLICY}"
+}
+
+# Nor are they to start with the machine.
+disable_services() {
+  local package service
+  command -v systemctl >/dev/null || return 0
+  for service in "${SERVICES[@]}"; do
+    for package in "$@"; do
+      [[ "${package}" != "${service}"* ]] || systemctl --quiet disable "${service}" 2>/dev/null ||
+        printf 'install_deps: %s starts with the machine; not wanted? systemctl disable %s\n' \
+          "${service}" "${service}" >&2
+    done
+  done
+}
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" ||
+    die "'apt-get $*' failed: its messages are above. It needs Debian 12's package source" \
+      "(see /etc/apt/sources.list) and no other apt or dpkg running"
+}
+
+install() {
+  local line="apt-get install -y --no-install-recommends $*"
+  command -v apt-get >/dev/null ||
+    die "no apt-get here. This project is made for Debian 12; install the counterparts of: $*"
+  [[ "${EUID}" == 0 ]] || die "$# packages are missing, and only root can install. As root:
+  apt-get update && ${line}"
+  printf 'install_deps: installing %s\n' "$*"
+  forbid_starts
+  apt update
+  apt install -y --no-install-recommends "$@"
+  disable_services "$@"
+}
+
+main() {
+  local group words missing all=()
+  (($# > 0)) || set -- build quickstart test
+  for group in "$@"; do
+    words="$(packages_of "${group}")"
+    mapfile -t -O "${#all[@]}" all <<<"${words}"
+  done
+  missing="$(missing_of "${all[@]}")"
+  [[ -z "${missing}" ]] || install ${missing}
+}
+
+main "$@"
