@@ -23,7 +23,8 @@ class Memory {
   virtual std::string Description() const = 0;
   // By address, none overlapping.
   virtual const std::vector<Mapping>& mappings() const = 0;
-  // Bytes read at `address`, at least one; or -errno when its page can't be read.
+  // Bytes read at `address`, at least one; or -errno when its page can't be read: ESRCH when
+  // the process has ended, ENODATA when the core file is cut off.
   virtual ssize_t Read(uint64_t address, void* out, size_t size) = 0;
   // Whether there is something to read in the page at `address` of a mapping that ends at
   // `end`; false only for pages that are zero because nobody ever touched them.

@@ -1,5 +1,6 @@
 #include "preload/command/scan/sweep.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,7 @@ class Sweeper {
     const ssize_t n = memory_->Read(at, piece_, end - at);
     if (n > 0) return Take(at, static_cast<size_t>(n));
     end = std::min(PageEnd(at), mapping.end);
+    if (n == -ESRCH || n == -ENODATA) account_.cut_short = true;
     if (mapping.secret) {
       *secret = true;
       account_.secret_bytes += end - at;
