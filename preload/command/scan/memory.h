@@ -14,6 +14,7 @@ struct Mapping {
   std::string name;            // "[heap]", a file's path, "anonymous"
   bool secret = false;         // memfd_secret memory: unreadable by design
   bool private_pages = false;  // pages never touched don't exist and read as zero
+  bool untouched = false;      // none of them exists
 };
 
 class Memory {

@@ -20,7 +20,9 @@ uint64_t PageEnd(uint64_t address) { return (address / kPage + 1) * kPage; }
 class Progress {
  public:
   Progress(const Memory& memory, bool wanted) {
-    for (const Mapping& mapping : memory.mappings()) total_ += mapping.end - mapping.begin;
+    for (const Mapping& mapping : memory.mappings()) {
+      if (!mapping.untouched) total_ += mapping.end - mapping.begin;
+    }
     shown_ = wanted && total_ >= kWorthProgress;
   }
   void Done(uint64_t bytes) {
@@ -56,6 +58,10 @@ class Sweeper {
 
  private:
   void SweepMapping(const Mapping& mapping) {
+    if (mapping.untouched) {
+      account_.bytes_untouched += mapping.end - mapping.begin;
+      return;
+    }
     bool secret = false;
     for (uint64_t at = mapping.begin; at < mapping.end;) {
       const uint64_t next = Step(mapping, at, &secret);

@@ -169,5 +169,14 @@ TEST_F(SweepTest, OnlyPrivatePagesAreSkippedWhenUntouched) {
   EXPECT_EQ(account_.bytes_untouched, 4 * kPage);
 }
 
+TEST_F(SweepTest, MappingsWithoutAPageAreNotRead) {
+  FakeMemory memory(Bytes(8 * kPage));
+  memory.mappings_[0].untouched = true;
+  Plant(&memory, 100, secret_.size());
+  EXPECT_EQ(Places(&memory), 0u);
+  EXPECT_EQ(account_.bytes_read, 0u);
+  EXPECT_EQ(account_.bytes_untouched, 8 * kPage);
+}
+
 }  // namespace
 }  // namespace secure_alloc
