@@ -31,6 +31,18 @@ test_library_beside_the_command() {
   done
 }
 
+# The library of the build is found without being named, and does its work.
+test_key_is_hidden() {
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$work/key.pem" \
+    -out "$work/crt.pem" 2>/dev/null
+  local server=(openssl s_server -accept 127.0.0.1:0 -key "$work/key.pem" -cert "$work/crt.pem")
+  hold bare ACCEPT "${server[@]}"
+  expect 1 '^VISIBLE' "$secalloc" scan "$held" --key "$work/key.pem"
+  hold protected ACCEPT "$secalloc" run -- "${server[@]}"
+  expect 0 '^HIDDEN' "$secalloc" scan "$held" --key "$work/key.pem"
+  expect 0 '^  secret +[1-9]' "$secalloc" scan "$held" --key "$work/key.pem"
+}
+
 test_memlock() {
   expect 0 '^8192$' prlimit --memlock=65536:8388608 "$secalloc" run --library "$marker" \
     bash -c 'ulimit -S -l'
@@ -93,6 +105,7 @@ test_usage() {
 
 test_environment
 test_library_beside_the_command
+test_key_is_hidden
 test_memlock
 test_exit_status_is_the_programs
 test_refusals

@@ -14,6 +14,7 @@ struct Mapping {
   std::string name;            // "[heap]", a file's path, "anonymous"
   bool secret = false;         // memfd_secret memory: unreadable by design
   bool private_pages = false;  // pages never touched don't exist and read as zero
+  bool untouched = false;      // none of them exists
 };
 
 class Memory {
@@ -23,7 +24,8 @@ class Memory {
   virtual std::string Description() const = 0;
   // By address, none overlapping.
   virtual const std::vector<Mapping>& mappings() const = 0;
-  // Bytes read at `address`, at least one; or -errno when its page can't be read.
+  // Bytes read at `address`, at least one; or -errno when its page can't be read: ESRCH when
+  // the process has ended, ENODATA when the core file is cut off.
   virtual ssize_t Read(uint64_t address, void* out, size_t size) = 0;
   // Whether there is something to read in the page at `address` of a mapping that ends at
   // `end`; false only for pages that are zero because nobody ever touched them.

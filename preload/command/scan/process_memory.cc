@@ -58,9 +58,33 @@ bool ParseMapping(const std::string& line, Mapping* mapping) {
   return mapping->begin < mapping->end;
 }
 
+// In smaps each mapping's line is followed by lines such as "Rss:    4 kB". A reservation of
+// a tebibyte without a page is known here at once; its pagemap would take seconds.
+std::vector<Mapping> ParseMappings(const std::string& text) {
+  std::vector<Mapping> mappings;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    at = end + 1;
+    Mapping mapping;
+    unsigned long long resident;
+    if (ParseMapping(line, &mapping)) {
+      mappings.push_back(mapping);
+    } else if (mappings.empty()) {
+      continue;
+    } else if (sscanf(line.c_str(), "Rss: %llu", &resident) == 1) {
+      mappings.back().untouched = mappings.back().private_pages && resident == 0;
+    } else if (sscanf(line.c_str(), "Swap: %llu", &resident) == 1 && resident != 0) {
+      mappings.back().untouched = false;
+    }
+  }
+  return mappings;
+}
+
 std::unique_ptr<ProcessMemory> ProcessMemory::Open(pid_t pid, std::string* error) {
-  const auto maps = ReadText(ProcPath(pid, "maps"));
-  if (!maps) {
+  auto text = ReadText(ProcPath(pid, "smaps"));
+  if (!text) text = ReadText(ProcPath(pid, "maps"));
+  if (!text) {
     *error = WhyNotOpen(pid, errno);
     return nullptr;
   }
@@ -72,13 +96,7 @@ std::unique_ptr<ProcessMemory> ProcessMemory::Open(pid_t pid, std::string* error
   // Without a pagemap everything is read, which takes longer.
   std::unique_ptr<ProcessMemory> process(
       new ProcessMemory(pid, std::move(memory), OpenForReading(ProcPath(pid, "pagemap"))));
-  size_t at = 0;
-  while (at < maps->size()) {
-    const size_t end = std::min(maps->find('\n', at), maps->size());
-    Mapping mapping;
-    if (ParseMapping(maps->substr(at, end - at), &mapping)) process->mappings_.push_back(mapping);
-    at = end + 1;
-  }
+  process->mappings_ = ParseMappings(*text);
   if (process->mappings_.empty()) {
     *error = Format("process %d has no memory: it has ended, or is a thread of the kernel", pid);
     return nullptr;

@@ -11,6 +11,9 @@ namespace secure_alloc {
 // One line of /proc/PID/maps.
 [[nodiscard]] bool ParseMapping(const std::string& line, Mapping* mapping);
 
+// All of /proc/PID/smaps, or of /proc/PID/maps where there is no smaps.
+std::vector<Mapping> ParseMappings(const std::string& text);
+
 class ProcessMemory : public Memory {
  public:
   // Null, with the cause and its fix in `error`.

@@ -65,7 +65,9 @@ std::string VerdictText(const ScanReport& report) {
       return Paint(STDOUT_FILENO, Color::kRed, "VISIBLE: the key can be read");
     default:
       return Paint(STDOUT_FILENO, Color::kYellow,
-                   "BLIND: the control wasn't found, so finding no key means nothing");
+                   report.account.cut_short
+                       ? "BLIND: the process ended, or the core file is cut off, before its end"
+                       : "BLIND: the control wasn't found, so finding no key means nothing");
   }
 }
 
@@ -79,7 +81,7 @@ size_t ScanReport::Matches() const {
 
 int ScanReport::ExitCode() const {
   if (!found.empty()) return 1;
-  return control_found ? 0 : kExitBlind;
+  return control_found && !account.cut_short ? 0 : kExitBlind;
 }
 
 ScanReport MakeReport(const Memory& memory, const SweepAccount& account, const Needles& needles,
@@ -146,6 +148,7 @@ std::string ReportJson(const ScanReport& report) {
       .Raw("unreadable", JsonArray(unreadable))
       .Text("control", report.control_source)
       .Bool("control_found", report.control_found)
+      .Bool("cut_short", report.account.cut_short)
       .Raw("found", JsonArray(found))
       .Number("key_parts_found", report.found.size())
       .Number("matches", report.Matches())

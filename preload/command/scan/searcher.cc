@@ -26,6 +26,7 @@ void Searcher::TryWord(uint64_t word, uint64_t address, ByteView piece, size_t a
   needles_.Candidates(word, [&](const Needles::Candidate& candidate) {
     const size_t token = needles_.TokenOf(candidate);
     Place& last = last_[token];
+    // Another word of the place just found.
     if (address + at >= last.begin && address + at < last.end) return;
     Needles::Match match;
     if (!needles_.Verify(candidate, piece, at, &match)) return;

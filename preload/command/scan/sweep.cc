@@ -1,5 +1,6 @@
 #include "preload/command/scan/sweep.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,9 @@ uint64_t PageEnd(uint64_t address) { return (address / kPage + 1) * kPage; }
 class Progress {
  public:
   Progress(const Memory& memory, bool wanted) {
-    for (const Mapping& mapping : memory.mappings()) total_ += mapping.end - mapping.begin;
+    for (const Mapping& mapping : memory.mappings()) {
+      if (!mapping.untouched) total_ += mapping.end - mapping.begin;
+    }
     shown_ = wanted && total_ >= kWorthProgress;
   }
   void Done(uint64_t bytes) {
@@ -55,6 +58,10 @@ class Sweeper {
 
  private:
   void SweepMapping(const Mapping& mapping) {
+    if (mapping.untouched) {
+      account_.bytes_untouched += mapping.end - mapping.begin;
+      return;
+    }
     bool secret = false;
     for (uint64_t at = mapping.begin; at < mapping.end;) {
       const uint64_t next = Step(mapping, at, &secret);
@@ -81,6 +88,7 @@ class Sweeper {
     const ssize_t n = memory_->Read(at, piece_, end - at);
     if (n > 0) return Take(at, static_cast<size_t>(n));
     end = std::min(PageEnd(at), mapping.end);
+    if (n == -ESRCH || n == -ENODATA) account_.cut_short = true;
     if (mapping.secret) {
       *secret = true;
       account_.secret_bytes += end - at;

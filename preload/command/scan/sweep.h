@@ -22,6 +22,7 @@ struct SweepAccount {
   std::vector<UnreadableRange> unreadable;  // without secret memory
   size_t secret_mappings = 0;               // unreadable as they should be
   uint64_t secret_bytes = 0;
+  bool cut_short = false;  // the process ended meanwhile, or the core file ends early
 };
 
 // The name of the mapping at an address.

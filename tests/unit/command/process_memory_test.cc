@@ -47,6 +47,22 @@ TEST(ParseMapping, RefusesOtherLines) {
   }
 }
 
+TEST(ParseMappings, KnowsMappingsWithoutAPage) {
+  const std::vector<Mapping> mappings = ParseMappings(
+      "1000-2000 ---p 00000000 00:00 0 \nSize: 4 kB\nRss: 0 kB\nAnonymous: 0 kB\nSwap: 0 kB\n"
+      "2000-3000 rw-p 00000000 00:00 0 [heap]\nRss: 4 kB\nSwap: 0 kB\nVmFlags: rd wr\n"
+      "3000-4000 rw-p 00000000 00:00 0 \nRss: 0 kB\nSwap: 4 kB\n"
+      "4000-5000 r--p 00000000 fe:00 3 /file\nRss: 0 kB\nSwap: 0 kB\n"
+      "5000-6000 rw-p 00000000 00:00 0");
+  ASSERT_EQ(mappings.size(), 5u);
+  EXPECT_TRUE(mappings[0].untouched);
+  EXPECT_FALSE(mappings[1].untouched);
+  EXPECT_FALSE(mappings[2].untouched);  // In the swap.
+  EXPECT_FALSE(mappings[3].untouched);  // In the file.
+  EXPECT_FALSE(mappings[4].untouched);  // Not known.
+  EXPECT_EQ(mappings[1].name, "[heap]");
+}
+
 class OwnProcess : public ::testing::Test {
  protected:
   OwnProcess() {

@@ -28,6 +28,7 @@ class FakeMemory : public Memory {
   const std::vector<Mapping>& mappings() const override { return mappings_; }
   ssize_t Read(uint64_t address, void* out, size_t size) override {
     const uint64_t page = (address - kBase) / kPage;
+    if (page >= ends_at_) return -ESRCH;
     if (unreadable_.contains(page)) return -EIO;
     size = std::min({size, longest_read_, static_cast<size_t>(kBase + bytes_.size() - address)});
     for (const uint64_t bad : unreadable_) {
@@ -44,6 +45,7 @@ class FakeMemory : public Memory {
   std::vector<Mapping> mappings_;
   std::set<uint64_t> unreadable_, untouched_;
   size_t longest_read_ = SIZE_MAX;
+  uint64_t ends_at_ = UINT64_MAX;  // the page before which the process ends
 };
 
 class SweepTest : public ::testing::Test {
@@ -126,6 +128,17 @@ TEST_F(SweepTest, GoesOnBehindPagesItCannotRead) {
   EXPECT_EQ(account_.unreadable[1].begin, kBase + 5 * kPage);
 }
 
+TEST_F(SweepTest, AnEndMeanwhileIsNoted) {
+  FakeMemory memory(Bytes(8 * kPage));
+  memory.unreadable_ = {2};
+  Places(&memory);
+  EXPECT_FALSE(account_.cut_short);
+  memory.ends_at_ = 5;
+  memory.longest_read_ = kPage;
+  Places(&memory);
+  EXPECT_TRUE(account_.cut_short);
+}
+
 TEST_F(SweepTest, SecretMemoryIsCountedNotListed) {
   FakeMemory memory(Bytes(4 * kPage));
   memory.mappings_[0].secret = true;
@@ -154,6 +167,15 @@ TEST_F(SweepTest, OnlyPrivatePagesAreSkippedWhenUntouched) {
   EXPECT_EQ(Places(&memory), 1u);
   EXPECT_EQ(account_.bytes_read, 4 * kPage);
   EXPECT_EQ(account_.bytes_untouched, 4 * kPage);
+}
+
+TEST_F(SweepTest, MappingsWithoutAPageAreNotRead) {
+  FakeMemory memory(Bytes(8 * kPage));
+  memory.mappings_[0].untouched = true;
+  Plant(&memory, 100, secret_.size());
+  EXPECT_EQ(Places(&memory), 0u);
+  EXPECT_EQ(account_.bytes_read, 0u);
+  EXPECT_EQ(account_.bytes_untouched, 8 * kPage);
 }
 
 }  // namespace
