@@ -190,7 +190,8 @@ void FactsOfTheMoment() {
 }
 
 void FactsOfOtherWays() {
-  const std::vector<Secret> secrets = MakeSecrets();
+  std::vector<Secret> secrets = MakeSecrets();
+  secrets.emplace_back(3 << 20, 78);  // An arena of its own.
   Fact("system(3)", WEXITSTATUS(system("exit 3")) == 3);
   FILE* const pipe = popen("echo spoken", "r");
   char line[32] = {};
@@ -232,7 +233,8 @@ void FactsOfOtherWays() {
 // --- fork=deny, fork=share -------------------------------------------------------------------
 
 int FactsOfDeny() {
-  const std::vector<Secret> secrets = MakeSecrets();
+  std::vector<Secret> secrets = MakeSecrets();
+  secrets.emplace_back(3 << 20, 78);
   Fact("deny: touching a secret faults",
        ForkAndWait([&] { return secrets[0].bytes[0]; }) == -SIGSEGV);
   Fact("deny: a large one too", ForkAndWait([&] { return secrets.back().bytes[0]; }) == -SIGSEGV);
