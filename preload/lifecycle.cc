@@ -22,10 +22,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
 }
 
 [[gnu::constructor]] void OnLoad() {
-  // The first allocation starts the heap, and reads the options as the environment is
-  // there by now; it may have been made long before.
-  entry::Free(entry::Allocate(1, {0, nullptr}), {0, nullptr});
-  entry::Configure();
+  if (!entry::Start()) return;  // It has said why; malloc will say ENOMEM.
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);
   }

@@ -78,7 +78,7 @@ bool IsListed(const char* file, const char* globs) {
 }
 
 unsigned DomainOfSlow(const void* caller) {
-  if (!entry::Configured()) return 0;
+  if (!entry::Start()) return 0;
   const Options& options = entry::CurrentOptions();
   char buffer[256];
   const char* const file = ModuleOf(caller, buffer, sizeof buffer);

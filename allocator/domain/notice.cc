@@ -19,7 +19,7 @@ const char* CauseAndFix(int error) {
              "secretmem.enable=1 on its command line";
     case EPERM:
     case EACCES:
-      return "a sandbox refuses memfd_secret(2); allow it in the container's seccomp profile";
+      return "a sandbox refuses memfd_secret(2) or mremap(2); allow it in the container's seccomp profile";
     case EAGAIN:
     case EFAULT:
       return "the budget or RLIMIT_MEMLOCK is spent; raise `ulimit -l` or LimitMEMLOCK=, or the "

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "allocator/domain/domain.h"
-#include "allocator/entry/start.h"
 #include "allocator/heap/standard_heaps.h"
 
 namespace secure_alloc::entry {

@@ -45,11 +45,10 @@ void FreeSized(void* object, size_t size, Call call);
 // Gives back what is idle, this thread's caches first.
 void Trim();
 
-// Start-up. The first use of the heap reserves its space; options are read once the C
-// library knows the environment, by Configure() or a later slow path.
-bool Configured();
+// Start-up, by the first use or on demand, however early: reserves the space and reads the
+// options. False (ENOMEM) when no address space can be had.
+[[nodiscard]] bool Start();
 const Options& CurrentOptions();
-void Configure();
 
 // Who serves the public domain instead of our heap (option `ordinary`), from the
 // moment it is set. Every pointer outside our space is then its.

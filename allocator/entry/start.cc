@@ -1,30 +1,49 @@
-#include "allocator/entry/start.h"
+#include "allocator/entry/entry.h"
 
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
+#include <cstring>
 
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
 #include "allocator/base/text.h"
 #include "allocator/domain/domain.h"
 #include "allocator/domain/fork.h"
-#include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
+
+// Where the loader found the program's arguments; glibc's.
+extern "C" [[gnu::weak]] void* __libc_stack_end;
 
 namespace secure_alloc::entry {
 namespace {
 
-enum Stage { kNothing, kHeap, kFailed, kConfigured };
+enum Stage { kNothing, kFailed, kReady };
 
 constinit std::atomic<Stage> stage{kNothing};
 constinit Mutex start_mutex;
 constinit Options options;
 
-// Under the lock, once.
-Stage StartHeap() {
+// The environment, also before the C library's own start, when .preinit_array runs: behind
+// argc, argv and a null pointer.
+char** Environment() {
+  if (environ != nullptr || &__libc_stack_end == nullptr) return environ;
+  char** const arguments = static_cast<char**>(__libc_stack_end);
+  return arguments + reinterpret_cast<uintptr_t>(*arguments) + 2;
+}
+
+const char* OptionsText() {
+  constexpr char kName[] = "SECALLOC_OPTIONS=";
+  char** variable = Environment();
+  if (variable == nullptr || getauxval(AT_SECURE) != 0) return "";
+  for (; *variable != nullptr; ++variable) {
+    if (std::strncmp(*variable, kName, sizeof kName - 1) == 0) return *variable + sizeof kName - 1;
+  }
+  return "";
+}
+
+Stage StartLocked() {
   os::RememberStderr();
   if (!space.Init()) {
     Line line;
@@ -33,38 +52,29 @@ Stage StartHeap() {
     return kFailed;
   }
   check_key = RandomWord() | 1;
-  return kHeap;
+  ParseOptions(OptionsText(), &options);
+  ConfigureSecretDomain(options);
+  return kReady;
 }
 
 }  // namespace
 
 bool Start() {
-  if (stage.load(std::memory_order_acquire) == kNothing) {
-    MutexLock lock(start_mutex);
-    if (stage.load(std::memory_order_relaxed) == kNothing) {
-      // Release pairs with the acquire above: the space is complete.
-      stage.store(StartHeap(), std::memory_order_release);
-    }
-  }
-  if (stage.load(std::memory_order_relaxed) == kHeap && environ != nullptr) Configure();
-  return stage.load(std::memory_order_relaxed) != kFailed;
-}
-
-bool Configured() { return stage.load(std::memory_order_acquire) == kConfigured; }
-
-const Options& CurrentOptions() { return options; }
-
-void Configure() {
+  if (stage.load(std::memory_order_acquire) == kReady) [[likely]] return true;
   {
     MutexLock lock(start_mutex);
-    if (stage.load(std::memory_order_relaxed) != kHeap) return;
-    const char* const text = getauxval(AT_SECURE) == 0 ? std::getenv("SECALLOC_OPTIONS") : nullptr;
-    if (text != nullptr) ParseOptions(text, &options);
-    ConfigureSecretDomain(options);
-    stage.store(kConfigured, std::memory_order_release);
+    if (stage.load(std::memory_order_relaxed) != kNothing) {
+      return stage.load(std::memory_order_relaxed) == kReady;
+    }
+    // Release pairs with the acquire above: space and options are complete.
+    stage.store(StartLocked(), std::memory_order_release);
   }
+  if (stage.load(std::memory_order_relaxed) == kFailed) return false;
   // May allocate, so after the lock and the stage.
   RegisterForkHandlers(options.fork);
+  return true;
 }
+
+const Options& CurrentOptions() { return options; }
 
 }  // namespace secure_alloc::entry

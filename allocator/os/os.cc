@@ -185,10 +185,17 @@ int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
 }
 
 int Move(void* from, void* to, size_t length) {
-  return Error(Failed(Syscall(__NR_mremap, Int(from), static_cast<long>(length),
-                              static_cast<long>(length), MREMAP_MAYMOVE | MREMAP_FIXED, Int(to)))
-                   ? -ENOMEM
-                   : 0);
+  const long result = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
+                              static_cast<long>(length), MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
+  return Failed(result) ? Error(result) : 0;
+}
+
+int TryMove() {
+  char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * kPage, PROT_NONE, MAP_NORESERVE));
+  if (pages == nullptr) return ENOMEM;
+  const int error = Move(pages + kPage, pages, kPage);
+  Unmap(pages, 2 * kPage);
+  return error;
 }
 
 int KeepFromChildren(void* address, size_t length) {

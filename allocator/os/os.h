@@ -44,6 +44,8 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int MapSecret(void* address, size_t length, bool inherit, void** mapped);
 // Moves a whole mapping over [to, to + length), which it replaces.
 [[nodiscard]] int Move(void* from, void* to, size_t length);
+// 0 if a sandbox lets Move() through.
+[[nodiscard]] int TryMove();
 // A forked child will not have these pages.
 [[nodiscard]] int KeepFromChildren(void* address, size_t length);
 // Locks pages in memory and keeps them out of core dumps. ENOMEM or EPERM: RLIMIT_MEMLOCK.

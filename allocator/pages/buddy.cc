@@ -12,20 +12,22 @@ void Buddy::Init(PageInfo* info, uint32_t pages) {
   for (uint32_t& head : heads_) head = kNone;
 }
 
-void Buddy::Give(uint32_t first, uint32_t count) {
+Buddy::FreeRun Buddy::Give(uint32_t first, uint32_t count) {
   SA_CHECK(count <= pages_ && first <= pages_ - count);
   free_pages_ += count;
+  FreeRun merged = {};
   while (count > 0) {
     // The largest run that is aligned here and fits.
     const unsigned aligned = first == 0 ? kOrders - 1 : std::countr_zero(first);
     const unsigned order = std::min({aligned, FloorLog2(count), kOrders - 1});
-    GiveRun(first, order);
+    merged = GiveRun(first, order);
     first += 1u << order;
     count -= 1u << order;
   }
+  return merged;
 }
 
-void Buddy::GiveRun(uint32_t first, unsigned order) {
+Buddy::FreeRun Buddy::GiveRun(uint32_t first, unsigned order) {
   for (uint32_t page = first; page < first + (1u << order); ++page) {
     SA_CHECK(info_[page].kind != PageKind::kFreeHead && info_[page].kind != PageKind::kFreeBody);
     info_[page].kind = PageKind::kFreeBody;
@@ -41,6 +43,7 @@ void Buddy::GiveRun(uint32_t first, unsigned order) {
     ++order;
   }
   Push(first, order);
+  return {first, order};
 }
 
 uint32_t Buddy::Take(unsigned order) {

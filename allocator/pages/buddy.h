@@ -42,8 +42,13 @@ class Buddy {
   constexpr Buddy() = default;
   void Init(PageInfo* info, uint32_t pages);
 
-  // Adds pages to the free ones: new ones, or pieces of an allocated run.
-  void Give(uint32_t first, uint32_t count);
+  struct FreeRun {
+    uint32_t first;
+    unsigned order;
+  };
+  // Adds pages to the free ones: new ones, or pieces of an allocated run. Returns the free
+  // run that the last of them are in now. count > 0.
+  FreeRun Give(uint32_t first, uint32_t count);
   // The first page of a run of 2^order pages, all kAllocated, or kNone.
   uint32_t Take(unsigned order);
 
@@ -51,7 +56,7 @@ class Buddy {
   uint32_t free_runs(unsigned order) const { return free_runs_[order]; }
 
  private:
-  void GiveRun(uint32_t first, unsigned order);
+  FreeRun GiveRun(uint32_t first, unsigned order);
   void Push(uint32_t head, unsigned order);
   void Remove(uint32_t head);
 

@@ -16,6 +16,10 @@ namespace {
 // with nobody: secrets are never next to anything.
 constexpr Pages kMargin = 1;
 
+// From 2 MiB of neighbouring free pages on, their shadow goes back: one system call for
+// 128 KiB, and rare enough.
+constexpr unsigned kShadowDropOrder = 9;
+
 // A process at its limits must not make a dozen system calls for each allocation.
 constexpr unsigned kRefusalsRemembered = 256;
 
@@ -43,10 +47,9 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
   const bool fills_spans = policy_.arena_pages != 0 && !whole;
   const size_t margins = fills_spans ? 0 : BytesOf(2 * kMargin);
   const size_t padding = alignment > kPageSize ? alignment : 0;
-  const size_t needed = BytesOf(capacity) + margins + (padding <= kSpanSize ? padding : 0);
+  const size_t needed = BytesOf(capacity) + margins + padding;
   const uint32_t spans = static_cast<uint32_t>((needed + kSpanSize - 1) / kSpanSize);
-  const uintptr_t first_span = space.TakeSpans(
-      spans, padding > kSpanSize ? padding : 1, source.protection() == Protection::kPlain);
+  const uintptr_t first_span = space.TakeSpans(spans, source.protection() == Protection::kPlain);
   if (first_span == 0) return nullptr;
   Arena* const arena = Arena::New(whole ? 2 : capacity, policy_.record_pages);
   if (arena == nullptr) {
@@ -251,7 +254,10 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
       ++page;
     }
   }
-  arena->buddy.Give(first, count);
+  const Buddy::FreeRun merged = arena->buddy.Give(first, count);
+  if (merged.order >= kShadowDropOrder) {
+    space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
+  }
   arena->exhausted = false;
   refusals_left_ = 0;
   if (policy_.arena_pages == 0 && arena->free_pages() == arena->grown) {

@@ -58,14 +58,20 @@ int PageHeap::MakeCopy(Arena* arena) {
 int PageHeap::MakeCopies() {
   MutexLock lock(mutex_);
   fork_under_way_ = true;
+  bool any = false;
   for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
     if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
     if (const int error = MakeCopy(arena); error != 0) {
       DropCopies();
       return error;
     }
+    any = true;
   }
-  return 0;
+  if (!any) return 0;
+  // The child will have to move them into place, and can't refuse to be.
+  const int error = os::TryMove();
+  if (error != 0) DropCopies();
+  return error;
 }
 
 int PageHeap::FillCopies() {
@@ -144,8 +150,17 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
 int PageHeap::RelockAfterFork() {
   for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
     if (arena->source->protection() != Protection::kLocked) continue;
-    if (const int error = os::LockUndumped(arena->AddressOf(0), arena->bytes()); error != 0) {
-      return error;
+    for (Pages page = 0; page < arena->grown;) {
+      // Guards can't be locked: they are inaccessible.
+      Pages end = page;
+      while (end < arena->grown && (arena->whole || arena->info[end].kind != PageKind::kGuard)) {
+        ++end;
+      }
+      if (end > page) {
+        const int error = os::LockUndumped(arena->AddressOf(page), BytesOf(end - page));
+        if (error != 0) return error;
+      }
+      page = end + 1;
     }
   }
   return 0;

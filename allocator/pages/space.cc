@@ -78,11 +78,11 @@ bool Space::RaiseHighMark(size_t spans) {
   return true;
 }
 
-uintptr_t Space::TakeSpans(size_t count, size_t alignment, bool dumped) {
+uintptr_t Space::TakeSpans(size_t count, bool dumped) {
   MutexLock lock(mutex_);
   for (size_t first = first_free_; first + count <= spans_; ++first) {
     const uintptr_t address = base_ + first * kSpanSize;
-    if ((address & (alignment - 1)) != 0 || !AllFree(first, count)) continue;
+    if (!AllFree(first, count)) continue;
     if (!RaiseHighMark(first + count)) return 0;
     for (size_t i = first; i < first + count; ++i) {
       owners_[i].store(Taken(), std::memory_order_relaxed);
@@ -95,12 +95,17 @@ uintptr_t Space::TakeSpans(size_t count, size_t alignment, bool dumped) {
 }
 
 void Space::GiveSpans(uintptr_t first, size_t count) {
-  uint8_t* const shadow = ShadowOf(reinterpret_cast<void*>(first));
-  // Stale shadow would be a lie about the next owner's objects.
-  SA_CHECK(os::Discard(shadow, count * kSpanSize >> kGranuleShift) == 0);
+  // Stale shadow would be a lie about the next owner's objects. Spans have whole pages of it.
+  DropShadow(reinterpret_cast<void*>(first), count * kSpanSize);
   SetOwner(first, count, nullptr);
   MutexLock lock(mutex_);
   first_free_ = std::min(first_free_, (first - base_) / kSpanSize);
+}
+
+void Space::DropShadow(const void* address, size_t length) {
+  const uintptr_t begin = RoundUp(Address(ShadowOf(address)), kPageSize);
+  const uintptr_t end = RoundDown(Address(ShadowOf(address)) + (length >> kGranuleShift), kPageSize);
+  if (begin < end) SA_CHECK(os::Discard(reinterpret_cast<void*>(begin), end - begin) == 0);
 }
 
 void Space::SetOwner(uintptr_t first, size_t count, Arena* arena) {

@@ -54,10 +54,14 @@ class Space {
   bool Contains(uintptr_t address) const { return address - base_ < size_; }
   size_t size() const { return size_; }
 
-  // `count` neighbouring spans, the first at a multiple of `alignment`, their shadow
-  // zero; or 0. `dumped`: for ordinary memory, that core dumps shall have.
-  [[nodiscard]] uintptr_t TakeSpans(size_t count, size_t alignment, bool dumped);
+  // `count` neighbouring spans, their shadow zero, or 0. `dumped`: for ordinary memory, that
+  // core dumps shall have.
+  [[nodiscard]] uintptr_t TakeSpans(size_t count, bool dumped);
   void GiveSpans(uintptr_t first, size_t count);
+
+  // Gives back the pages of the shadow that belong to [address, address + length) alone:
+  // they are zero then.
+  void DropShadow(const void* address, size_t length);
 
   // Publishes the owner of taken spans.
   void SetOwner(uintptr_t first, size_t count, Arena* arena);
