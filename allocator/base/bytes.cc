@@ -23,7 +23,7 @@ bool IsZeroLong(const void* address, size_t length) {
   }
   for (; at != end; ++at) a |= *at;
   a |= b | c | d;
-  return (a[0] | a[1]) == 0;
+  return IsZeroVector(a);
 }
 
 }  // namespace secure_alloc

@@ -18,6 +18,16 @@ bool IsZeroLong(const void* address, size_t length);
 // Keeps the compiler from dropping stores to memory that is about to be given up.
 inline void KeepStores(const void* address) { asm volatile("" : : "r"(address) : "memory"); }
 
+inline bool IsZeroVector(Vector v) {
+#if defined(__SSE2__)
+  using Bytes = char __attribute__((vector_size(16)));
+  const Bytes zero = {};
+  return __builtin_ia32_pmovmskb128(reinterpret_cast<Bytes>(v) == zero) == 0xFFFF;
+#else
+  return (v[0] | v[1]) == 0;
+#endif
+}
+
 namespace internal {
 
 // Stores to the first and the last kCount vectors of a range, which may overlap: no loop
@@ -41,7 +51,7 @@ template <size_t kCount>
     any |= *reinterpret_cast<const Vector*>(begin + i * sizeof(Vector));
     any |= *reinterpret_cast<const Vector*>(tail + i * sizeof(Vector));
   }
-  return (any[0] | any[1]) == 0;
+  return IsZeroVector(any);
 }
 
 }  // namespace internal

@@ -1,7 +1,7 @@
-// Random choices for placement. RandomBits is a 64-bit linear congruential
-// generator whose upper half is used, as in PCG's core: two instructions, off the
-// critical path. It is seeded, and reseeded at every refill, from the kernel, so that
-// an observer of some choices can't go on predicting. Not for keys.
+// Random choices for placement. RandomBits is a linear congruential generator whose upper
+// bits are used, as in PCG's core: two instructions, off the critical path. It is
+// seeded, and reseeded at every refill, from the kernel, so that an observer of some
+// choices can't go on predicting. Not for keys.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,17 @@ class RandomBits {
  public:
   constexpr RandomBits() = default;
 
-  void Stir(uint64_t entropy) { state_ ^= entropy; }
+  void Stir(uint64_t entropy) { state_ ^= static_cast<uint32_t>(entropy ^ entropy >> 32); }
 
   // Uniform in [0, n) for n < 2^16, to within n / 2^32.
-  uint32_t Below(uint32_t n) {
-    state_ = state_ * 0x5851F42D4C957F2Du + 0x14057B7EF767814Fu;
-    return static_cast<uint32_t>(((state_ >> 32) * n) >> 32);
-  }
+  uint32_t Below(uint32_t n) { return static_cast<uint32_t>((uint64_t{Next()} * n) >> 32); }
+  // Uniform in [0, mask], a power of two less one and below 2^8.
+  uint32_t Masked(uint32_t mask) { return Next() >> 24 & mask; }
 
  private:
-  uint64_t state_ = 0x853C49E6748FEA9Bu;
+  uint32_t Next() { return state_ = state_ * 747796405u + 2891336453u; }
+
+  uint32_t state_ = 0x853C49E6u;
 };
 
 // A word of kernel randomness, from a buffer refilled by getrandom(2). Any thread.

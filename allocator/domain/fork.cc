@@ -61,7 +61,7 @@ void MarkForgotten(Arena* arena) {
 }
 
 void ForgetSecrets(ThreadCache& cache) {
-  for (unsigned bin = kHeapStride; bin < kBins; ++bin) cache.bins[bin].count = 0;
+  for (unsigned bin = kHeapStride; bin < kBins; ++bin) cache.bins[bin].SetCount(0);
 }
 
 void RecoverCache(ThreadCache& cache) {

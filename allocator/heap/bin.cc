@@ -61,13 +61,13 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
 bool Bin::Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& random, int* error) {
   random.Stir(RandomWord());
   MutexLock lock(mutex_);
-  const unsigned target = std::max<unsigned>(cache.capacity / 2u, cache.reserve + 1u);
-  if (cache.count >= target) return true;
-  const unsigned taken =
-      Take(bin, pages, cache.slots + cache.count, target - cache.count, random, error);
-  cache.count = static_cast<uint16_t>(cache.count + taken);
+  const unsigned target = std::max(cache.capacity() / 2, cache.reserve + 1u);
+  const unsigned count = cache.count();
+  if (count >= target) return true;
+  const unsigned taken = Take(bin, pages, cache.top, target - count, random, error);
+  cache.SetCount(count + taken);
   // When memory is short the reserve is better than nothing.
-  return cache.count > 0;
+  return count + taken > 0;
 }
 
 void* Bin::TakeOne(unsigned bin, PageHeap& pages, int* error) {
@@ -99,17 +99,18 @@ void Bin::Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep) {
   MutexLock lock(mutex_);
   const unsigned limit = StoreLimit(bin, kStoreSlots);
   // From the oldest end, which the thread's own CPU has least use for.
-  const unsigned count = cache.count;
+  void** const slots = cache.bottom();
+  const unsigned count = cache.count();
   const unsigned flushed = count > keep ? count - keep : 0;
   for (unsigned i = 0; i < flushed; ++i) {
     if (stored_ < limit) {
-      store_[stored_++] = cache.slots[i];
+      store_[stored_++] = slots[i];
     } else {
-      GiveToSlab(pages, cache.slots[i]);
+      GiveToSlab(pages, slots[i]);
     }
   }
-  std::copy(cache.slots + flushed, cache.slots + count, cache.slots);
-  cache.count = static_cast<uint16_t>(count - flushed);
+  std::copy(slots + flushed, slots + count, slots);
+  cache.SetCount(count - flushed);
 }
 
 void Bin::GiveOne(unsigned bin, PageHeap& pages, void* slot) {

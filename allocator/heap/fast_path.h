@@ -10,21 +10,17 @@
 
 namespace secure_alloc {
 
-// Makes the slot last in the cache an object of `request` bytes.
-[[gnu::always_inline]] inline void* HandOut(CacheBin& cache, unsigned bin, size_t slot_size,
-                                             size_t request) {
-  char* const object = static_cast<char*>(cache.Last());
-  const uint64_t granule = space.GranuleIndex(Address(object));
-  uint8_t* const shadow = space.shadow(granule);
+// Makes a free slot an object of `request` bytes.
+[[gnu::always_inline]] inline void* HandOut(void* slot, unsigned bin, size_t slot_size,
+                                            size_t request) {
+  char* const object = static_cast<char*>(slot);
+  uint8_t* const shadow = space.ShadowOf(object);
   if (LoadShadow(shadow) != bin) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
   if (!IsZero(object, slot_size)) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
-  cache.DropLast();
-  // The next allocation of this bin finds its slot in the CPU's cache.
-  if (cache.count > 0) __builtin_prefetch(cache.Last(), 1);
   const size_t slack = slot_size - request;
   StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
   StoreSlack(shadow, slack);
-  SetCheckBytes(object, slot_size, slack, granule);
+  SetCheckBytes(object, slot_size, slack);
   return object;
 }
 
@@ -34,7 +30,7 @@ namespace secure_alloc {
   const unsigned bin = ClassOf(request) + first_bin;
   CacheBin& cache = thread_cache->bins[bin];
   if (!cache.CanTake()) [[unlikely]] return nullptr;
-  return HandOut(cache, bin, cache.slot_size, request);
+  return HandOut(cache.Take(), bin, cache.slot_size, request);
 }
 
 // The same for what fits a slot that is checked and wiped by inlined code, so that nothing
@@ -46,7 +42,7 @@ namespace secure_alloc {
   if (!cache.CanTake()) [[unlikely]] return nullptr;
   const size_t slot_size = cache.slot_size;
   if (slot_size > kInlineBytes) __builtin_unreachable();
-  return HandOut(cache, bin, slot_size, request);
+  return HandOut(cache.Take(), bin, slot_size, request);
 }
 
 // False: take the slow path, nothing has happened. kMaxSize: larger slots are left to it.
@@ -59,7 +55,7 @@ template <size_t kMaxSize>
   const size_t slot_size = kLiveSlotSize[state];
   if (slot_size - 1 >= kMaxSize) [[unlikely]] return false;  // Zero, not live, wraps around.
   const char* const bytes = static_cast<const char*>(object);
-  if (!CheckBytesHold(bytes, slot_size, LoadSlack(shadow), granule)) [[unlikely]] return false;
+  if (!CheckBytesHold(bytes, slot_size, LoadSlack(shadow))) [[unlikely]] return false;
   ThreadCache& cache = *thread_cache;
   CacheBin& bin = cache.bins[state & ~kLive];
   if (!bin.CanGive()) [[unlikely]] return false;

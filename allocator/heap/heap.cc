@@ -41,8 +41,7 @@ uint8_t* ShadowOfLive(const void* object, Wanted wanted, const void* caller) {
 }
 
 void CheckSlot(const void* object, const uint8_t* shadow, size_t slot_size, const void* caller) {
-  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, LoadSlack(shadow),
-                      space.GranuleIndex(Address(object)))) {
+  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, LoadSlack(shadow))) {
     Fault(FaultKind::kOverflow, caller);
   }
 }
@@ -68,12 +67,11 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
     if (!cached.CanTake() && !shared.Refill(bin, pages_, cached, cache->random, error)) {
       return nullptr;
     }
-    return HandOut(cached, bin, cached.slot_size, request);
+    // Beyond the reserve, or of it when memory is short.
+    return HandOut(*--cached.top, bin, cached.slot_size, request);
   }
-  void* slot = shared.TakeOne(bin, pages_, error);
-  if (slot == nullptr) return nullptr;
-  CacheBin single = {&slot, 1, 1, kShapes[bin].slot_size, 0};
-  return HandOut(single, bin, single.slot_size, request);
+  void* const slot = shared.TakeOne(bin, pages_, error);
+  return slot != nullptr ? HandOut(slot, bin, kShapes[bin].slot_size, request) : nullptr;
 }
 
 void* Heap::Allocate(size_t request, int* error) {
@@ -103,14 +101,20 @@ void* AllocateZeroSize(int* error) {
 
 // --- Free --------------------------------------------------------------------------
 
-void Heap::MakeRoom(unsigned bin, ThreadCache& cache) {
+void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
+  Bin& shared = bins_[bin - first_bin_];
   CacheBin& cached = cache.bins[bin];
-  if (cached.count > 0) {
-    bins_[bin - first_bin_].Flush(bin, pages_, cached, cached.capacity / 2u);
-  } else {
+  if (cached.count() == cached.capacity()) {
+    shared.Flush(bin, pages_, cached, cached.capacity() / 2);
+  } else if (cached.count() < cached.reserve) {
     // Company for the slot to come, so that it is not next; without memory it goes alone.
     int error;
-    (void)bins_[bin - first_bin_].Refill(bin, pages_, cached, cache.random, &error);
+    (void)shared.Refill(bin, pages_, cached, cache.random, &error);
+  }
+  if (cached.CanGive()) {
+    cached.Give(slot, cache.random);
+  } else {
+    GiveUncached(bin, slot);
   }
 }
 
@@ -136,8 +140,7 @@ bool FreeChecked(void* object, const void* caller) {
   StoreShadow(shadow, static_cast<uint8_t>(bin));
   Wipe(object, slot_size);
   if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
-    if (!cache->bins[bin].CanGive()) heap.MakeRoom(bin, *cache);
-    cache->bins[bin].Give(object, cache->random);
+    heap.GiveSlow(bin, *cache, object);
   } else {
     heap.GiveUncached(bin, object);
   }
@@ -194,7 +197,7 @@ bool TryResize(void* object, size_t request, const void* caller) {
   bytes[slot_size - 1] = 0;
   if (request < old) WipeBytes(bytes + request, old - request);
   StoreSlack(shadow, slot_size - request);
-  SetCheckBytes(bytes, slot_size, slot_size - request, space.GranuleIndex(Address(object)));
+  SetCheckBytes(bytes, slot_size, slot_size - request);
   return true;
 }
 
@@ -203,7 +206,7 @@ bool TryResize(void* object, size_t request, const void* caller) {
 void Heap::Flush(ThreadCache& cache) {
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
     CacheBin& cached = cache.bins[first_bin_ + c];
-    if (cached.count > 0) bins_[c].Flush(first_bin_ + c, pages_, cached, 0);
+    if (cached.count() > 0) bins_[c].Flush(first_bin_ + c, pages_, cached, 0);
   }
 }
 

@@ -24,9 +24,8 @@ class Heap {
   [[nodiscard]] void* Allocate(size_t request, int* error);
   [[nodiscard]] void* AllocateAligned(size_t request, size_t alignment, int* error);
 
-  // Fills this thread's bin ahead of frees and allocations to come, or gives back
-  // half of it.
-  void MakeRoom(unsigned bin, ThreadCache& cache);
+  // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
+  void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
   void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(bin, pages_, slot); }
 
   LargeStore& large() { return large_; }

@@ -42,8 +42,7 @@ Run RunOf(const void* object) {
 }
 
 void SetChecks(const Run& run, size_t request) {
-  SetCheckBytes(run.address(), run.bytes(), run.bytes() - request,
-                space.GranuleIndex(Address(run.address())));
+  SetCheckBytes(run.address(), run.bytes(), run.bytes() - request);
 }
 
 }  // namespace
@@ -53,10 +52,7 @@ size_t LargeStore::RequestedSize(const void* object) { return Request(RunOf(obje
 void LargeStore::CheckIntact(const void* object, const void* caller) const {
   const Run run = RunOf(object);
   const size_t slack = run.bytes() - Request(run);
-  if (!CheckBytesHold(run.address(), run.bytes(), slack,
-                      space.GranuleIndex(Address(object)))) {
-    Fault(FaultKind::kOverflow, caller);
-  }
+  if (!CheckBytesHold(run.address(), run.bytes(), slack)) Fault(FaultKind::kOverflow, caller);
 }
 
 bool LargeStore::FindWaiting(Pages pages, size_t alignment, Waiting* found) {

@@ -9,8 +9,7 @@ namespace secure_alloc {
 namespace {
 
 void RepairObject(char* object, size_t size, size_t slack) {
-  const uint64_t granule = space.GranuleIndex(Address(object));
-  if (!CheckBytesHold(object, size, slack, granule)) SetCheckBytes(object, size, slack, granule);
+  if (!CheckBytesHold(object, size, slack)) SetCheckBytes(object, size, slack);
 }
 
 void RepairSlab(const Slab& slab) {

@@ -68,8 +68,11 @@ ThreadCache* NewCache() {
       reinterpret_cast<void**>(mapping + kPageSize + RoundUp(sizeof(ThreadCache), 64));
   for (unsigned bin = 0; bin < kBins; ++bin) {
     const SlabShape& shape = kShapes[bin];
-    cache->bins[bin] = {array, 0, shape.cache_capacity, shape.slot_size, shape.cache_reserve};
+    void** const floor = array + shape.cache_reserve;
     array += shape.cache_capacity;
+    const uint32_t room = static_cast<uint32_t>((array - floor) * sizeof(void*));
+    cache->bins[bin] = {floor - shape.cache_reserve, floor, room, shape.slot_size,
+                        shape.cache_reserve};
   }
   return cache;
 }

@@ -1,11 +1,11 @@
 // What a thread keeps of free slots: for each bin an array of pointers, out of line, so
-// that freed memory holds no links. Allocation takes the last one, a free goes
-// to a random place below it: what was just freed is never next, and what is next
+// that freed memory holds no links. Allocation takes the last one, a free goes to a
+// random place among those below it: what was just freed is never next, and what is next
 // can't be foretold. A few slots (the reserve) always stay, to choose among.
 //
 // Invariants
 // 1. A cached slot is dead by its shadow, zero, and in no slab's bitmap.
-// 2. `count` is raised after the slot is stored, and lowered by refill and flush only
+// 2. `top` is raised after the slot is stored, and lowered by refill and flush only
 //    under the bin's lock: a child forked in between may lose a slot, never have it twice.
 // Owned by one thread. A forked child's only thread takes over those of the others.
 //
@@ -17,36 +17,44 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/base/bits.h"
 #include "allocator/base/random.h"
 #include "allocator/slab/size_class.h"
 
 namespace secure_alloc {
 
 struct CacheBin {
-  void** slots = nullptr;
-  uint16_t count = 0;
-  uint16_t capacity = 0;
+  void** top = nullptr;    // behind the last slot
+  void** floor = nullptr;  // the reserve lies below
+  uint32_t room = 0;       // bytes of the array from the floor on
   uint16_t slot_size = 0;
-  uint16_t reserve = 0;
+  uint16_t reserve = 0;    // slots; a power of two
 
-  bool CanTake() const { return count > reserve; }
-  bool CanGive() const { return count - 1u < capacity - 1u; }  // 0 < count < capacity
+  bool CanTake() const { return top > floor; }
+  // The reserve is there, and a place above it: one comparison for both.
+  bool CanGive() const { return Address(top) - Address(floor) < room; }
 
-  // Both only after the matching question.
-  void* Last() const { return slots[count - 1]; }
-  void DropLast() { __atomic_store_n(&count, static_cast<uint16_t>(count - 1), __ATOMIC_RELAXED); }
-  // To a random place below the last one, among at most kWindow: few, for the CPU's
-  // caches. An empty bin (no memory for company) has one place only.
+  // Only after CanTake().
+  void* Take() {
+    void** const last = top - 1;
+    __atomic_store_n(&top, last, __ATOMIC_RELAXED);
+    __builtin_prefetch(last[-1], 1);  // What the next allocation of this bin will get.
+    return *last;
+  }
+  // Only after CanGive(). Among `reserve` places only, for the CPU's caches.
   void Give(void* slot, RandomBits& random) {
-    const uint32_t candidates = count < kWindow ? count : kWindow;
-    const uint32_t place = count - candidates + random.Below(candidates);
-    slots[count] = slots[place];
-    slots[place] = slot;
+    void** const place = top - 1 - random.Masked(reserve - 1u);
+    *top = *place;
+    *place = slot;
     __atomic_signal_fence(__ATOMIC_RELEASE);  // Invariant 2, against the compiler.
-    ++count;
+    ++top;
   }
 
-  static constexpr uint32_t kWindow = 16;
+  // For the slow paths.
+  void** bottom() const { return floor - reserve; }
+  unsigned count() const { return static_cast<unsigned>(top - bottom()); }
+  unsigned capacity() const { return reserve + room / sizeof(void*); }
+  void SetCount(unsigned count) { top = bottom() + count; }
 };
 
 struct ThreadCache {

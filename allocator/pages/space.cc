@@ -58,6 +58,7 @@ bool Space::TryReserve(size_t size) {
   size_ = size;
   spans_ = size / kSpanSize;
   shadow_ = reinterpret_cast<uint8_t*>(shadow);
+  shadow_bias_ = Address(shadow) - (base_ >> kGranuleShift);
   owners_ = reinterpret_cast<std::atomic<Arena*>*>(owners);
   return true;
 }

@@ -47,8 +47,9 @@ class Space {
   }
   uint64_t granules() const { return granules_.load(std::memory_order_relaxed); }
   uint8_t* shadow(uint64_t granule) const { return shadow_ + granule; }
+  // Of an address inside the range.
   uint8_t* ShadowOf(const void* address) const {
-    return shadow_ + ((Address(address) - base_) >> kGranuleShift);
+    return reinterpret_cast<uint8_t*>(shadow_bias_ + (Address(address) >> kGranuleShift));
   }
 
   bool Contains(uintptr_t address) const { return address - base_ < size_; }
@@ -77,6 +78,7 @@ class Space {
 
   uintptr_t base_ = 0;
   uint8_t* shadow_ = nullptr;
+  uintptr_t shadow_bias_ = 0;  // shadow_ less the granules below the base
   std::atomic<uint64_t> granules_{0};  // below the high mark
   size_t size_ = 0;
   size_t spans_ = 0;

@@ -28,8 +28,8 @@ inline constexpr uint8_t kLive = 0x80;
 extern constinit uint64_t check_key;  // odd; set once before the first object
 
 // Never zero: a stray terminator is the classic overflow by one.
-inline uint8_t CheckByte(uint64_t granule) {
-  return static_cast<uint8_t>((granule * check_key) >> 56) | 1;
+inline uint8_t CheckByte(const void* object) {
+  return static_cast<uint8_t>((Address(object) * check_key) >> 56) | 1;
 }
 
 inline uint8_t LoadShadow(const uint8_t* shadow) { return __atomic_load_n(shadow, __ATOMIC_RELAXED); }
@@ -55,15 +55,15 @@ inline void StoreSlack(uint8_t* shadow, size_t slack) {
 
 inline constexpr size_t kMaxSlack = size_t{1} << 13;
 
-inline void SetCheckBytes(char* object, size_t slot_size, size_t slack, uint64_t granule) {
-  const uint8_t check = CheckByte(granule);
+inline void SetCheckBytes(char* object, size_t slot_size, size_t slack) {
+  const uint8_t check = CheckByte(object);
   char* const end = object + slot_size;
   *reinterpret_cast<uint8_t*>(end - slack) = check;
   *reinterpret_cast<uint8_t*>(end - 1) = check;
 }
 
-inline bool CheckBytesHold(const char* object, size_t slot_size, size_t slack, uint64_t granule) {
-  const uint8_t check = CheckByte(granule);
+inline bool CheckBytesHold(const char* object, size_t slot_size, size_t slack) {
+  const uint8_t check = CheckByte(object);
   const char* const end = object + slot_size;
   const uint8_t behind = *reinterpret_cast<const uint8_t*>(end - slack);
   const uint8_t last = *reinterpret_cast<const uint8_t*>(end - 1);

@@ -101,7 +101,8 @@ struct SlabShape {
   uint16_t slots;           // at most kMaxSlots
   uint32_t reciprocal;      // ceil(2^32 / slot_size): offset / slot_size without a division
   uint16_t cache_capacity;  // slots in a thread cache
-  uint8_t cache_reserve;    // of those, never handed out: so reuse is always delayed
+  uint8_t cache_reserve;    // of those, never handed out: so reuse is always delayed;
+                            // a power of two
 };
 
 inline constexpr unsigned kMaxSlots = 512;
@@ -119,7 +120,7 @@ struct SlabPolicy {
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
     .min_slots = 8, .min_order = 2, .cache_bytes = 64 * kKiB,
-    .max_cached = 256, .min_cached = 6, .max_reserve = 8};
+    .max_cached = 256, .min_cached = 8, .max_reserve = 8};
 inline constexpr SlabPolicy kSecretSlabs = {
     .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
     .max_cached = 64, .min_cached = 4, .max_reserve = 4};
@@ -137,7 +138,8 @@ constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
   const size_t capacity = fitting < policy.min_cached   ? policy.min_cached
                           : fitting > policy.max_cached ? policy.max_cached
                                                         : fitting;
-  const size_t reserve = capacity / 4 < policy.max_reserve ? capacity / 4 : policy.max_reserve;
+  size_t reserve = 1;
+  while (reserve * 2 <= policy.max_reserve && reserve * 2 <= capacity / 4) reserve *= 2;
   return {.slot_size = static_cast<uint16_t>(slot),
           .order = static_cast<uint8_t>(order),
           .slots = static_cast<uint16_t>(slots > kMaxSlots ? kMaxSlots : slots),
