@@ -17,16 +17,20 @@ TEMPLATE
 
 # The signature is PKCS #1 v1.5 and so the same each time.
 expect_same "certtool: a self-signed certificate" bash -euc "
-  certtool --generate-self-signed --load-privkey ${WORK}/key.pem --template ${WORK}/template --outfile cert.pem
-  certtool --generate-request --load-privkey ${WORK}/key.pem --template ${WORK}/template --outfile request.pem
-  certtool -i --infile cert.pem; certtool -k --infile ${WORK}/key.pem; certtool --crq-info --infile request.pem
-  certtool --verify --load-ca-certificate cert.pem --infile cert.pem; openssl verify -CAfile cert.pem cert.pem"
+  from='--load-privkey ${WORK}/key.pem --template ${WORK}/template'
+  certtool --generate-self-signed \$from --outfile cert.pem
+  certtool --generate-request \$from --outfile request.pem
+  certtool -i --infile cert.pem
+  certtool -k --infile ${WORK}/key.pem
+  certtool --crq-info --infile request.pem
+  certtool --verify --load-ca-certificate cert.pem --infile cert.pem
+  openssl verify -CAfile cert.pem cert.pem"
 expect_same "certtool: new keys" bash -euo pipefail -c "
   for key in 'rsa --bits 2048' 'ecdsa --curve secp256r1' 'ed25519'; do
     certtool --generate-privkey --key-type \$key --outfile key.pem 2>/dev/null
     certtool -k --infile key.pem | head -n 3; openssl pkey -in key.pem -check -noout
-    certtool --generate-self-signed --load-privkey key.pem --template ${WORK}/template --outfile cert.pem 2>&1 |
-      sed -E '/^\s+[0-9a-f:]+$/d; /sha(1|256):/d'
+    certtool --generate-self-signed --load-privkey key.pem --template ${WORK}/template \\
+      --outfile cert.pem 2>&1 | sed -E '/^\s+[0-9a-f:]+$/d; /sha(1|256):/d'
     openssl verify -CAfile cert.pem cert.pem
   done; rm key.pem cert.pem"
 expect_same "certtool: PKCS #12 and encrypted keys" bash -euc "

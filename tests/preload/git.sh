@@ -3,7 +3,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need git git
 
-export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
+export GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
 git config --global user.name Tester
 git config --global user.email tester@example.org
 git config --global pack.threads 2
@@ -15,13 +16,16 @@ git config --global init.defaultBranch main
 history() {
   awk 'BEGIN {
     for (c = 1; c <= 400; c++) {
-      printf "commit refs/heads/%s\ncommitter T <t@example.org> %d +0000\n", c % 9 ? "main" : "side", 1600000000 + c * 600
+      printf "commit refs/heads/%s\n", c % 9 ? "main" : "side"
+      printf "committer T <t@example.org> %d +0000\n", 1600000000 + c * 600
       message = "commit " c " changes file " c % 37 "\n"
       printf "data %d\n%s", length(message), message
       if (c == 9) print "from refs/heads/main"
       body = ""
-      for (l = 1; l <= 60 + c % 200; l++) body = body "line " l " of file, value " int((c + l) / 50) * l "\n"
-      printf "M 100644 inline dir%d/%s%d.txt\ndata %d\n%s\n", c % 5, c % 9 ? "file" : "side", c % 37, length(body), body
+      for (l = 1; l <= 60 + c % 200; l++)
+        body = body "line " l " of file, value " int((c + l) / 50) * l "\n"
+      printf "M 100644 inline dir%d/%s%d.txt\n", c % 5, c % 9 ? "file" : "side", c % 37
+      printf "data %d\n%s\n", length(body), body
     }
     print "done" }'
 }
@@ -49,9 +53,11 @@ git merge -q -m merged side; git rev-parse HEAD
 git checkout -q -b topic HEAD~3; echo new >new; git add new; git commit -q -m topic
 git rebase -q main; git rev-parse HEAD
 echo more >>new; git stash -q; git stash pop -q; git status --short
-git commit -q -am second; git format-patch -q -2 --stdout | sha256sum; git cherry-pick -n main~1; git status --short | sort
+git commit -q -am second; git format-patch -q -2 --stdout | sha256sum
+git cherry-pick -n main~1; git status --short | sort
 git reset -q --hard main; git submodule add -q ../clone sub; git submodule status | cut -c1-41
-git repack -adf -q --window=50; git prune; git fsck; git verify-pack -v .git/objects/pack/*.idx | grep -c commit
+git repack -adf -q --window=50; git prune; git fsck
+git verify-pack -v .git/objects/pack/*.idx | grep -c commit
 cd ..; rm -rf repo clone unbundled shallow bundle
 SCRIPT
 }

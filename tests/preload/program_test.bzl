@@ -8,22 +8,38 @@ _VARIANTS = {
     "_scope_all": "scope=all",
 }
 
-def program_test(name, script = None, argument = "", **kwargs):
+def _test(name, srcs, args, **kwargs):
+    native.sh_test(
+        name = name,
+        srcs = srcs,
+        args = args,
+        tags = ["local"],
+        deps = [":lib"],
+        **kwargs
+    )
+
+def program_test(name, script = None, argument = "", unprivileged = False):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
     Args:
       name: of the target; the script is NAME.sh unless `script` says otherwise.
       script: file name of the test.
       argument: a third word for the script.
-      **kwargs: attributes of sh_test.
+      unprivileged: also run it as nobody with 8 MiB of locked memory and default options.
     """
+    script = script or name + ".sh"
+    library = "$(rootpath %s)" % _LIBRARY
     for suffix, options in _VARIANTS.items():
-        native.sh_test(
-            name = name + suffix,
-            srcs = [script or name + ".sh"],
-            args = ["$(rootpath %s)" % _LIBRARY, "'%s'" % options, argument],
+        _test(
+            name + suffix,
+            srcs = [script],
+            args = [library, "'%s'" % options, argument],
             data = [_LIBRARY],
-            tags = ["local"],
-            deps = [":lib"],
-            **kwargs
+        )
+    if unprivileged:
+        _test(
+            name + "_unprivileged",
+            srcs = ["as_nobody.sh"],
+            args = [script, library, "''"],
+            data = [script, _LIBRARY],
         )

@@ -20,7 +20,8 @@ XADD stream 1-1 field value
 XRANGE stream - +
 PFADD log a b c d
 PFCOUNT log
-EVAL "local s = {} for i = 1, 20000 do s[i] = 'v' .. i redis.call('SET', 'k' .. i, s[i]) end return #table.concat(s)" 0
+EVAL "local s = {} for i = 1, 20000 do s[i] = 'v' .. i end return #table.concat(s)" 0
+EVAL "for i = 1, 20000 do redis.call('SET', 'k' .. i, 'value' .. i) end return 'filled'" 0
 MULTI
 APPEND counter !
 GET counter
@@ -41,7 +42,8 @@ exercise() {
   wait_until "${dir}/redis.log" saved rdb_bgsave_in_progress "${cli[@]}"
   "${cli[@]}" INFO persistence | grep -E 'last_bgsave_status|last_bgrewrite_status|rdb_saves'
   "${LAUNCH[@]}" redis-benchmark --tls --cacert "${dir}/cert.pem" -h localhost -p "${PORT}" -q \
-    -n 2000 -c 10 -P 4 -t set,get,lpush,lrange_100,hset | tr '\r' '\n' | sed -n 's/: [0-9.]* requests per.*//p'
+    -n 2000 -c 10 -P 4 -t set,get,lpush,lrange_100,hset |
+    tr '\r' '\n' | sed -n 's/: [0-9.]* requests per.*//p'
   "${cli[@]}" DEBUG RELOAD
   "${cli[@]}" DBSIZE
   "${cli[@]}" --scan --pattern 'k1999*' | sort
