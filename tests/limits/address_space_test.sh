@@ -37,6 +37,20 @@ test_2_gib() {
   fact "2 GiB: no allocation fails" printed 'churn: 0 refused'
 }
 
+# at_least MIB SIZE: the probe could fill so much with objects of that size.
+at_least() { status_is "fill $2:" -ge "$1"; }
+
+test_filled() {
+  local size
+  for size in 100 5000 60000 300000 3000000; do
+    run within 1G "$PROBE" fill "$size" malloc 20000000 secret 100 1 malloc 100
+    fact "1 GiB: a third of it can be allocated, $size bytes at a time" at_least 341 "$size"
+    fact "... what was freed is there for large objects" printed 'malloc 20000000: ok'
+    fact "... for secrets" printed 'secret 100: 1 of 1, secret'
+    fact "... for small objects" printed 'malloc 100: ok'
+  done
+}
+
 test_400_mib() {
   run within 400M "$PROBE" secret 100 1000 status VmSize
   fact "400 MiB: secrets are secret" printed 'secret 100: 1000 of 1000, secret$'
@@ -60,6 +74,7 @@ test_100_mib() {
 }
 
 test_2_gib
+test_filled
 test_400_mib
 test_100_mib
 summary

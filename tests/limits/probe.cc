@@ -10,6 +10,8 @@
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
+//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE: MiB"
+//   malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once
 //   churn               allocates and frees ordinary memory of many sizes
 //   status FIELD        "FIELD KIB" of /proc/self/status
 #include <errno.h>
@@ -83,6 +85,29 @@ void LockOwn(size_t mebibytes) {
   printf("lock: %s\n", locked ? "ok" : strerrorname_np(errno));
 }
 
+// The objects are a list, each in the one before.
+void Fill(size_t size) {
+  void* list = nullptr;
+  size_t bytes = 0;
+  while (void** const object = static_cast<void**>(malloc(size))) {
+    *object = list;
+    list = object;
+    bytes += size;
+  }
+  while (list != nullptr) {
+    void* const next = *static_cast<void**>(list);
+    free(list);
+    list = next;
+  }
+  printf("fill %zu: %zu\n", size, bytes >> 20);
+}
+
+void Malloc(size_t size) {
+  void* const object = malloc(size);
+  printf("malloc %zu: %s\n", size, object != nullptr ? "ok" : strerrorname_np(errno));
+  free(object);
+}
+
 // Through the caches of every size class, and more large objects than wait for reuse.
 void Churn() {
   size_t refused = 0;
@@ -147,6 +172,10 @@ int Main(char** at) {
       if (!Replace2(*at++)) return 1;
     } else if (is("mlockall", 1)) {
       LockAll(*at++);
+    } else if (is("fill", 1)) {
+      Fill(strtoul(*at++, nullptr, 10));
+    } else if (is("malloc", 1)) {
+      Malloc(strtoul(*at++, nullptr, 10));
     } else if (is("churn", 0)) {
       Churn();
     } else if (is("status", 1)) {
