@@ -23,7 +23,8 @@ compile() {
 }
 
 test_2_gib() {
-  run within 2G /usr/bin/python3 -c 'import ssl; x = [bytes(1000) for i in range(200000)]; print(len(x))'
+  run within 2G /usr/bin/python3 -c \
+    'import ssl; x = [bytes(1000) for i in range(200000)]; print(len(x))'
   fact "2 GiB: python3 works" printed '^200000$'
   fact "2 GiB: python3 is silent" silent
   export -f make_repository compile

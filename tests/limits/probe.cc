@@ -10,10 +10,10 @@
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
-//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE: MiB"
-//   malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once
-//   churn               allocates and frees ordinary memory of many sizes
-//   status FIELD        "FIELD KIB" of /proc/self/status
+//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE:
+//   MiB" malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once churn
+//   allocates and frees ordinary memory of many sizes status FIELD        "FIELD KIB" of
+//   /proc/self/status
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -51,8 +51,10 @@ void AllocateSecrets(size_t size, size_t count) {
     ++done;
   }
   printf("secret %zu: %zu of %zu, %s%s%s\n", size, done, count,
-         done == 0 ? "none" : weakest < 0 ? "unknown" : kNames[weakest], error != 0 ? " " : "",
-         error != 0 ? strerrorname_np(error) : "");
+         done == 0     ? "none"
+         : weakest < 0 ? "unknown"
+                       : kNames[weakest],
+         error != 0 ? " " : "", error != 0 ? strerrorname_np(error) : "");
 }
 
 void FreeSecrets() {
@@ -79,8 +81,7 @@ void LockAll(const char* flags) {
 
 void LockOwn(size_t mebibytes) {
   const size_t size = mebibytes << 20;
-  void* const own =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const own = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool locked = own != MAP_FAILED && mlock(own, size) == 0;
   printf("lock: %s\n", locked ? "ok" : strerrorname_np(errno));
 }
