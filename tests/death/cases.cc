@@ -275,8 +275,7 @@ bool ReallocKeepsAndZeroes(const Setting& s) {
   char* const p = New(s);
   memset(p, 0x5A, s.size);
   char* const grown = Hidden(realloc(p, s.size * 3));
-  const bool kept = AllBytesAre(grown, s.size, 0x5A) &&
-                    AllBytesAre(grown + s.size, s.size * 2, 0);
+  const bool kept = AllBytesAre(grown, s.size, 0x5A) && AllBytesAre(grown + s.size, s.size * 2, 0);
   memset(grown, 0x5A, s.size * 3);
   char* const shrunk = Hidden(realloc(grown, s.size * 2));
   char* const regrown = Hidden(realloc(shrunk, s.size * 3));
@@ -310,8 +309,8 @@ bool DoubleFreeOfSizeZero(const Setting& s) {
 }
 
 bool ImpossibleSizes(const Setting& s) {
-  for (const size_t size : {SIZE_MAX, SIZE_MAX - 4096, size_t{PTRDIFF_MAX} + 1,
-                            size_t{PTRDIFF_MAX}, size_t{1} << 47}) {
+  for (const size_t size :
+       {SIZE_MAX, SIZE_MAX - 4096, size_t{PTRDIFF_MAX} + 1, size_t{PTRDIFF_MAX}, size_t{1} << 47}) {
     errno = 0;
     if (Hidden(s.Allocate(size)) != nullptr || errno != ENOMEM) return false;
   }
@@ -330,15 +329,15 @@ bool CodeInTheHeap(const Setting& s) {
 const Case kCases[] = {
     {"double free, at once", DoubleFreeAtOnce, End::kDoubleFree, End::kDoubleFree,
      End::kDoubleFree},
-    {"double free, other frees between", DoubleFreeAmongOthers, End::kDoubleFree,
-     End::kDoubleFree, End::kDoubleFree},
+    {"double free, other frees between", DoubleFreeAmongOthers, End::kDoubleFree, End::kDoubleFree,
+     End::kDoubleFree},
     // A large object that left the queue is no object any more.
     {"double free, delayed", DoubleFreeDelayed, End::kDoubleFree, End::kInvalidFree,
      End::kInvalidFree},
     {"double free, slot reused", DoubleFreeAfterReuse, End::kDoubleFree, End::kDoubleFree,
      End::kDoubleFree},
-    {"double free, by another thread", DoubleFreeByOtherThread, End::kDoubleFree,
-     End::kDoubleFree, End::kDoubleFree},
+    {"double free, by another thread", DoubleFreeByOtherThread, End::kDoubleFree, End::kDoubleFree,
+     End::kDoubleFree},
     {"free of stack", FreeOfStack, End::kInvalidFree, End::kInvalidFree, End::kInvalidFree},
     {"free of a global", FreeOfGlobal, End::kInvalidFree, End::kInvalidFree, End::kInvalidFree},
     {"free of another mapping", FreeOfOtherMapping, End::kInvalidFree, End::kInvalidFree,

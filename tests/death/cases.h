@@ -7,8 +7,8 @@
 namespace secure_alloc::test {
 
 enum class End {
-  kHolds,    // exit status 0: the property was seen to hold
-  kSegv,     // a guard or forbidden page stopped the access
+  kHolds,  // exit status 0: the property was seen to hold
+  kSegv,   // a guard or forbidden page stopped the access
   kDoubleFree,
   kInvalidFree,
   kOverflow,

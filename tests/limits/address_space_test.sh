@@ -23,7 +23,8 @@ compile() {
 }
 
 test_2_gib() {
-  run within 2G /usr/bin/python3 -c 'import ssl; x = [bytes(1000) for i in range(200000)]; print(len(x))'
+  run within 2G /usr/bin/python3 -c \
+    'import ssl; x = [bytes(1000) for i in range(200000)]; print(len(x))'
   fact "2 GiB: python3 works" printed '^200000$'
   fact "2 GiB: python3 is silent" silent
   export -f make_repository compile
@@ -35,6 +36,20 @@ test_2_gib() {
   run within 2G "$PROBE" secret 100 1000 churn
   fact "2 GiB: secrets are secret" printed 'secret 100: 1000 of 1000, secret$'
   fact "2 GiB: no allocation fails" printed 'churn: 0 refused'
+}
+
+# at_least MIB SIZE: the probe could fill so much with objects of that size.
+at_least() { status_is "fill $2:" -ge "$1"; }
+
+test_filled() {
+  local size
+  for size in 100 5000 60000 300000 3000000; do
+    run within 1G "$PROBE" fill "$size" malloc 20000000 secret 100 1 malloc 100
+    fact "1 GiB: a third of it can be allocated, $size bytes at a time" at_least 341 "$size"
+    fact "... what was freed is there for large objects" printed 'malloc 20000000: ok'
+    fact "... for secrets" printed 'secret 100: 1 of 1, secret'
+    fact "... for small objects" printed 'malloc 100: ok'
+  done
 }
 
 test_400_mib() {
@@ -60,6 +75,7 @@ test_100_mib() {
 }
 
 test_2_gib
+test_filled
 test_400_mib
 test_100_mib
 summary

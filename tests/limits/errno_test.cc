@@ -41,7 +41,8 @@ void FactsOfSuccess() {
   Fact("the first secret and its free", KeepsForAllSizes(secalloc_malloc));
   Fact("malloc and free", KeepsForAllSizes([](size_t n) { return malloc(n); }));
   Fact("calloc", KeepsForAllSizes([](size_t n) { return calloc(1, n); }));
-  Fact("realloc of an object", KeepsForAllSizes([](size_t n) { return realloc(malloc(40), n + 1); }));
+  Fact("realloc of an object",
+       KeepsForAllSizes([](size_t n) { return realloc(malloc(40), n + 1); }));
   Fact("aligned_alloc", KeepsForAllSizes([](size_t n) { return aligned_alloc(4096, n); }));
   Fact("secalloc_aligned_alloc",
        KeepsForAllSizes([](size_t n) { return secalloc_aligned_alloc(64, n); }));
@@ -72,9 +73,8 @@ void FactsOfFallback() {
   const struct rlimit none = {0, 0};
   if (setrlimit(RLIMIT_NOFILE, &none) != 0) return;
   void* object = nullptr;
-  Fact("a secret from the locked fallback",
-       Keeps([&] { object = secalloc_malloc(3 << 20); }) &&
-           ProtectionOf(object) == SECALLOC_LOCKED);
+  Fact("a secret from the locked fallback", Keeps([&] { object = secalloc_malloc(3 << 20); }) &&
+                                                ProtectionOf(object) == SECALLOC_LOCKED);
   Fact("... and its free", Keeps([&] { free(object); }));
 }
 

@@ -238,21 +238,25 @@ int FactsOfDeny() {
   Fact("deny: touching a secret faults",
        ForkAndWait([&] { return secrets[0].bytes[0]; }) == -SIGSEGV);
   Fact("deny: a large one too", ForkAndWait([&] { return secrets.back().bytes[0]; }) == -SIGSEGV);
-  Fact("deny: inherited pointers can be freed, and the child ends in order", ForkAndWait([&] {
+  Fact("deny: inherited pointers can be freed, and the child ends in order",
+       ForkAndWait([&] {
          for (const Secret& secret : secrets) free(secret.bytes);
          return 0;
        }) == 0);
   Fact("deny: the child has new secrets", ForkAndWait([&] {
-         for (const Secret& secret : secrets) free(secret.bytes);
+                                            for (const Secret& secret : secrets) free(secret.bytes);
+                                            const std::vector<Secret> fresh = MakeSecrets();
+                                            for (const Secret& secret : fresh) {
+                                              if (ProtectionOf(secret.bytes) != SECALLOC_SECRET)
+                                                return 1;
+                                            }
+                                            return AllHold(fresh) ? 0 : 2;
+                                          }) == 0);
+  Fact("deny: the child's child has them not",
+       ForkAndWait([&] {
          const std::vector<Secret> fresh = MakeSecrets();
-         for (const Secret& secret : fresh) {
-           if (ProtectionOf(secret.bytes) != SECALLOC_SECRET) return 1;
-         }
-         return AllHold(fresh) ? 0 : 2;
-       }) == 0);
-  Fact("deny: the child's child has them not", ForkAndWait([&] {
-         const std::vector<Secret> fresh = MakeSecrets();
-         return ForkAndWait([&] { return fresh[0].bytes[0]; }) == -SIGSEGV && AllHold(fresh) ? 0 : 1;
+         return ForkAndWait([&] { return fresh[0].bytes[0]; }) == -SIGSEGV && AllHold(fresh) ? 0
+                                                                                             : 1;
        }) == 0);
   Fact("deny: the parent's secrets are as they were", AllHold(secrets));
   return Summary();
@@ -269,9 +273,10 @@ int FactsOfShare() {
   });
   Fact("share: and the parent what it writes", writer == 0 && secrets[0].bytes[0] == 99);
   Fact("share: new secrets of the child are its own", ForkAndWait([&] {
-         const std::vector<Secret> fresh = MakeSecrets();
-         return AllHold(fresh) ? 0 : 1;
-       }) == 0);
+                                                        const std::vector<Secret> fresh =
+                                                            MakeSecrets();
+                                                        return AllHold(fresh) ? 0 : 1;
+                                                      }) == 0);
   Fact("share: and lie in none of its parent's", AllHold({secrets.begin() + 1, secrets.end()}));
   return Summary();
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the shell tests of limits share. Source it; $1 to $3 are the files of BUILD's
 # `PROBES`. A test runs programs by `run`, states facts by `fact`, ends with `summary`.
 #
@@ -80,7 +81,9 @@ printed() { grep -q -- "$1" "$OUT"; }
 printed_lines() { [[ $(grep -c -- "$2" "$OUT") == "$1" ]]; }
 silent() { [[ ! -s $ERR ]]; }
 # Exactly one line of the library, which says this.
-said_once() { [[ $(grep -c '^secure_alloc: ' "$ERR") == 1 ]] && grep -q "^secure_alloc: .*$1" "$ERR"; }
+said_once() {
+  [[ $(grep -c '^secure_alloc: ' "$ERR") == 1 ]] && grep -q "^secure_alloc: .*$1" "$ERR"
+}
 is_empty() { [[ -e $1 && ! -s $1 ]]; }
 # figure NAME: of the statistics that the program wrote at its end.
 figure() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$STATS"; }

@@ -131,7 +131,8 @@ void FactsOfThreads() {
 
 void* HoldsManyObjects(void*) {
   std::vector<void*> objects;
-  for (int i = 0; i < 1000; ++i) objects.push_back(i % 10 == 0 ? secalloc_malloc(500) : malloc(500));
+  for (int i = 0; i < 1000; ++i)
+    objects.push_back(i % 10 == 0 ? secalloc_malloc(500) : malloc(500));
   for (void* object : objects) free(object);
   return nullptr;
 }

@@ -3,7 +3,9 @@
 source tests/limits/lib.sh
 need_root "a user without privileges"
 
-PYTHON_TLS='import ssl, hashlib; ssl.create_default_context(); print(hashlib.sha256(b"x").hexdigest())'
+PYTHON_TLS='import ssl, hashlib
+ssl.create_default_context()
+print(hashlib.sha256(b"x").hexdigest())'
 
 test_nothing_lockable() {
   run unprivileged 0 under fallback=locked "$PROBE" secret 100 1

@@ -10,8 +10,10 @@
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
-//   churn               allocates and frees ordinary memory of many sizes
-//   status FIELD        "FIELD KIB" of /proc/self/status
+//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE:
+//   MiB" malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once churn
+//   allocates and frees ordinary memory of many sizes status FIELD        "FIELD KIB" of
+//   /proc/self/status
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -49,8 +51,10 @@ void AllocateSecrets(size_t size, size_t count) {
     ++done;
   }
   printf("secret %zu: %zu of %zu, %s%s%s\n", size, done, count,
-         done == 0 ? "none" : weakest < 0 ? "unknown" : kNames[weakest], error != 0 ? " " : "",
-         error != 0 ? strerrorname_np(error) : "");
+         done == 0     ? "none"
+         : weakest < 0 ? "unknown"
+                       : kNames[weakest],
+         error != 0 ? " " : "", error != 0 ? strerrorname_np(error) : "");
 }
 
 void FreeSecrets() {
@@ -77,10 +81,32 @@ void LockAll(const char* flags) {
 
 void LockOwn(size_t mebibytes) {
   const size_t size = mebibytes << 20;
-  void* const own =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const own = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const bool locked = own != MAP_FAILED && mlock(own, size) == 0;
   printf("lock: %s\n", locked ? "ok" : strerrorname_np(errno));
+}
+
+// The objects are a list, each in the one before.
+void Fill(size_t size) {
+  void* list = nullptr;
+  size_t bytes = 0;
+  while (void** const object = static_cast<void**>(malloc(size))) {
+    *object = list;
+    list = object;
+    bytes += size;
+  }
+  while (list != nullptr) {
+    void* const next = *static_cast<void**>(list);
+    free(list);
+    list = next;
+  }
+  printf("fill %zu: %zu\n", size, bytes >> 20);
+}
+
+void Malloc(size_t size) {
+  void* const object = malloc(size);
+  printf("malloc %zu: %s\n", size, object != nullptr ? "ok" : strerrorname_np(errno));
+  free(object);
 }
 
 // Through the caches of every size class, and more large objects than wait for reuse.
@@ -147,6 +173,10 @@ int Main(char** at) {
       if (!Replace2(*at++)) return 1;
     } else if (is("mlockall", 1)) {
       LockAll(*at++);
+    } else if (is("fill", 1)) {
+      Fill(strtoul(*at++, nullptr, 10));
+    } else if (is("malloc", 1)) {
+      Malloc(strtoul(*at++, nullptr, 10));
     } else if (is("churn", 0)) {
       Churn();
     } else if (is("status", 1)) {

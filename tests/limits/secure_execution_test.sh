@@ -13,7 +13,8 @@ by_user() {
 
 no_statistics() { [[ ! -e $STATS ]]; }
 
-# make_program NAME LINK_OPTIONS...: allocates, says its user, if the library is in it, if it runs securely.
+# make_program NAME LINK_OPTIONS...: allocates; says its user, if the library is in it, and
+# if it runs securely.
 make_program() {
   cat >"$WORK/program.c" <<'EOF'
 #define _GNU_SOURCE

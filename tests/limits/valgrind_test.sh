@@ -15,5 +15,6 @@ fact "... with our heap" figure_is ordinary_bytes -gt 0
 run watched "$PROBE" secret 100 50 churn free
 fact "a program with secrets runs" succeeded
 fact "... and all its allocations succeed" printed 'churn: 0 refused'
-fact "... its secrets are protected, by a lock at least" printed 'secret 100: 50 of 50, \(secret\|locked\)$'
+fact "... its secrets are protected, by a lock at least" \
+  printed 'secret 100: 50 of 50, \(secret\|locked\)$'
 summary
