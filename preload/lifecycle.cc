@@ -3,6 +3,7 @@
 #include "allocator/base/text.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
+#include "preload/rules.h"
 
 namespace secure_alloc {
 namespace {
@@ -23,6 +24,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
 
 [[gnu::constructor]] void OnLoad() {
   if (!entry::Start()) return;  // It has said why; malloc will say ENOMEM.
+  rules::Prepare();
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);
   }

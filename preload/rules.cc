@@ -7,6 +7,7 @@
 
 #include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
+#include "preload/stream_sites.h"
 
 namespace secure_alloc::rules {
 
@@ -15,7 +16,7 @@ namespace secure_alloc::rules {
 const char kDefaultModules[] =
     "libcrypto.so*:libssl.so*:"                    // OpenSSL
     "libgcrypt.so*:libgpg-error.so*:libksba.so*:"  // GnuPG's
-    "libgnutls.so*:libnettle.so*:libhogweed.so*:libgmp.so*:libtasn1.so*:libp11-kit.so*:"
+    "libgnutls.so*:libnettle.so*:libhogweed.so*:libgmp.so*:libtasn1.so*:"
     "libsodium.so*:libmbedcrypto.so*:libmbedtls.so*:libmbedx509.so*:libwolfssl.so*:"
     "libbotan-*.so*:libcryptopp.so*:libtomcrypt.so*:"
     "libnss3.so*:libnssutil3.so*:libsmime3.so*:libssl3.so*:libsoftokn3.so*:libfreebl*.so*:"
@@ -77,9 +78,16 @@ bool IsListed(const char* file, const char* globs) {
   return false;
 }
 
+void Prepare() {
+  if (entry::CurrentOptions().scope != Scope::kAll) return;
+  EmptyTable();  // So that libc's calls are looked at, and come here.
+  FindStreamSites();
+}
+
 unsigned DomainOfSlow(const void* caller) {
   if (!entry::Start()) return 0;
   const Options& options = entry::CurrentOptions();
+  if (IsStreamSite(caller)) return 0;
   char buffer[256];
   const char* const file = ModuleOf(caller, buffer, sizeof buffer);
   unsigned domain = 0;
@@ -91,7 +99,7 @@ unsigned DomainOfSlow(const void* caller) {
   }
   if (file != nullptr && IsDynamicLoader(file)) {
     EmptyTable();  // And no entry for the loader: it shall be seen each time.
-  } else {
+  } else if (!IsOnStreamPage(caller)) {
     const uint64_t page = reinterpret_cast<uintptr_t>(caller) >> kCodePageShift;
     table[page % kEntries].store(page << 8 | domain, std::memory_order_relaxed);
   }

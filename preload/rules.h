@@ -24,6 +24,9 @@ inline constexpr unsigned kCodePageShift = 12;
 // Page number << 8 | first bin. Relaxed: an entry is one word, right or not there.
 extern constinit std::atomic<uint64_t> table[kEntries];
 
+// At load, once the options are known.
+void Prepare();
+
 unsigned DomainOfSlow(const void* caller);
 
 // The first bin of the domain for a call returning to `caller`; false if it is not in

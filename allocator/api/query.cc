@@ -34,9 +34,12 @@ void Query(const void* address, struct secalloc_info* info) {
   if (start == nullptr) return;
   const uint8_t state = LoadShadow(space.ShadowOf(start));
   if ((state & kLive) == 0) return;
+  const size_t size = ObjectSize(start);
+  const size_t offset = Address(address) - Address(start);
+  if (offset >= size && offset != 0) return;  // In the slack behind the object.
   info->live = 1;
   info->object = start;
-  info->size = ObjectSize(start);
+  info->size = size;
 }
 
 }  // namespace secure_alloc

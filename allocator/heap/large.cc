@@ -93,7 +93,8 @@ void LargeStore::CheckUntouched(const Run& run) const {
 }
 
 bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) {
-  if (guarded_runs_.fetch_add(1, std::memory_order_relaxed) < kMaxGuardedRuns) {
+  const bool may_guard = guarded_runs_.fetch_add(1, std::memory_order_relaxed) < kMaxGuardedRuns;
+  if (may_guard) {
     bool guarded;
     if (guarded_pages_.TryTakeGuarded(pages, alignment, run, &guarded, error)) {
       if (!guarded) guarded_runs_.fetch_sub(1, std::memory_order_relaxed);
@@ -102,6 +103,8 @@ bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) 
     }
   }
   guarded_runs_.fetch_sub(1, std::memory_order_relaxed);
+  // Where both are one, refusing the guarded object was about memory.
+  if (&plain_pages_ == &guarded_pages_ && may_guard) return false;
   if (!plain_pages_.TryTakeBare(pages, alignment, run, error)) return false;
   SetEdges(*run, Edges::kNone);
   return true;

@@ -11,18 +11,18 @@ constexpr PageHeapPolicy kSlabPages = {.first_step = PagesFor(256 * kKiB),
                                        .last_step = PagesFor(2 * kMiB),
                                        .record_pages = 1u << kOrdinarySlabs.min_order,
                                        .arena_pages = PagesFor(16 * kMiB),
-                                       .kept_empty = 0};
+                                       .kept_empty = PagesFor(16 * kMiB)};
 // Large objects: arenas of 64 MiB of address space, without memory until used.
 constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(64 * kMiB),
                                         .last_step = PagesFor(64 * kMiB),
                                         .record_pages = PagesFor(64 * kMiB),
                                         .arena_pages = PagesFor(64 * kMiB),
-                                        .kept_empty = 0};
+                                        .kept_empty = PagesFor(64 * kMiB)};
 constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .last_step = PagesFor(1 * kMiB),
                                            .record_pages = 1u << kOrdinarySlabs.min_order,
                                            .arena_pages = PagesFor(kSpanSize),
-                                           .kept_empty = 0};
+                                           .kept_empty = PagesFor(kSpanSize)};
 // Secrets: an arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
 constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
                                          .last_step = PagesFor(2 * kMiB),

@@ -161,10 +161,12 @@ int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
     SignalHeld file_size_signal(SIGXFSZ);
     error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(length)));
   }
-  long place = 0;
+  // Elsewhere first: with MAP_FIXED the kernel would unmap the place, then refuse, and
+  // leave a hole for anybody to fill.
+  long place = -1;
   if (error == 0) {
-    place = Syscall(__NR_mmap, Int(address), static_cast<long>(length), PROT_READ | PROT_WRITE,
-                    MAP_SHARED | (address ? MAP_FIXED : 0), file, 0);
+    place = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE, MAP_SHARED,
+                    file, 0);
     if (Failed(place)) error = Error(place);
   }
   Syscall(__NR_close, file);  // The mapping keeps the file; nothing to do about an error.
@@ -172,15 +174,12 @@ int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
   void* pages = reinterpret_cast<void*>(place);
   error = Advise(pages, length, MADV_DONTDUMP);
   if (error == 0 && !inherit) error = KeepFromChildren(pages, length);
+  if (error == 0 && address != nullptr) error = Move(pages, address, length);
   if (error != 0) {
-    if (address == nullptr) {
-      Unmap(pages, length);
-    } else if (UnreserveSecret(address, length) != 0) {
-      return ENOTRECOVERABLE;
-    }
+    Unmap(pages, length);
     return error;
   }
-  *mapped = pages;
+  *mapped = address != nullptr ? address : pages;
   return 0;
 }
 

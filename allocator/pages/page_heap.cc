@@ -116,12 +116,12 @@ void PageHeap::DeleteArena(Arena* arena) {
 }
 
 void PageHeap::ReleaseEmptyBeyond(Pages kept) {
-  if (policy_.arena_pages != 0) return;
   Arena* next;
   for (Arena* arena = arenas_; arena != nullptr && empty_pages_ > kept; arena = next) {
     next = arena->next;
     if (arena->whole || arena->free_pages() != arena->grown) continue;
     empty_pages_ -= arena->grown;
+    if (arena == growing_) growing_ = nullptr;
     Unlink(arena);
     DeleteArena(arena);
     // Use has fallen: the next arena may be smaller again.
@@ -137,7 +137,12 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
     // Up to and with the next place where a run of `needed` pages can start.
     const Pages fit = static_cast<Pages>(RoundUp(arena->grown, needed)) + needed - arena->grown;
     const Pages count = std::min(std::max(step, fit), arena->capacity - arena->grown);
-    if (count >= fit) return MapPages(arena, count);
+    if (count >= fit) {
+      const bool was_empty = arena->free_pages() == arena->grown;
+      const int error = MapPages(arena, count);
+      if (error == 0 && was_empty) empty_pages_ += count;
+      return error;
+    }
   }
   const Pages capacity = policy_.arena_pages != 0 ? largest : step;
   Arena* const arena = NewArena(source, capacity, 1, /*whole=*/false);
@@ -151,11 +156,8 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
     DeleteArena(arena);
     return error;
   }
-  if (policy_.arena_pages == 0) {
-    empty_pages_ += step;
-  } else {
-    growing_ = arena;
-  }
+  empty_pages_ += arena->grown;
+  if (policy_.arena_pages != 0) growing_ = arena;
   Link(arena);
   space.SetOwner(arena->first_span, arena->spans, arena);
   return 0;
@@ -230,7 +232,7 @@ bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
       const bool was_empty = arena->free_pages() == arena->grown;
       const Pages first = arena->buddy.Take(order);
       if (first == Buddy::kNone) continue;
-      if (was_empty && policy_.arena_pages == 0) empty_pages_ -= arena->grown;
+      if (was_empty) empty_pages_ -= arena->grown;
       if (arena != arenas_) {  // The next search finds it at once.
         Unlink(arena);
         Link(arena);
@@ -260,9 +262,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   arena->exhausted = false;
   refusals_left_ = 0;
-  if (policy_.arena_pages == 0 && arena->free_pages() == arena->grown) {
-    empty_pages_ += arena->grown;
-  }
+  if (arena->free_pages() == arena->grown) empty_pages_ += arena->grown;
 }
 
 bool PageHeap::TryTake(unsigned order, Run* run, int* error) {

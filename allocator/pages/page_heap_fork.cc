@@ -110,7 +110,7 @@ void PageHeap::AdoptCopies() {
     if (!IsAbsentInChild(*arena)) continue;
     if (arena->fork_copy == nullptr) {
       // Nothing was in use: the child does without this arena.
-      if (policy_.arena_pages == 0) empty_pages_ -= arena->grown;
+      empty_pages_ -= arena->grown;
       Unlink(arena);
       DeleteArena(arena);
       continue;

@@ -13,6 +13,9 @@ namespace {
 constexpr size_t kLargest = size_t{1} << 40;
 constexpr size_t kSmallest = 256 * kMiB;
 
+// Of a space that is nearly full, what only secrets get.
+constexpr size_t kSecretShare = 8;
+
 // The owner of a span that is taken while its arena is being made.
 Arena* Taken() { return reinterpret_cast<Arena*>(uintptr_t{1}); }
 
@@ -31,11 +34,11 @@ void UnmapGuarded(char* begin, size_t size) {
 constinit Space space;
 
 bool Space::Init() {
-  // Half of a limited address space: the program's own mappings need room as well.
+  // Of a limited address space a quarter is left to the program's own mappings.
   const size_t limit = os::AddressSpaceLimit();
-  const size_t most = limit == SIZE_MAX ? kLargest : std::max(kSmallest, limit / 2);
-  for (size_t size = std::bit_floor(std::min(most, kLargest)); size >= kSmallest; size /= 2) {
-    if (TryReserve(size)) return true;
+  const size_t most = limit == SIZE_MAX ? kLargest : std::max(kSmallest, limit / 4 * 3);
+  for (size_t size = std::min(most, kLargest); size >= kSmallest; size -= size / 8) {
+    if (TryReserve(RoundDown(size, kSpanSize))) return true;
   }
   return false;
 }
@@ -81,7 +84,9 @@ bool Space::RaiseHighMark(size_t spans) {
 
 uintptr_t Space::TakeSpans(size_t count, bool dumped) {
   MutexLock lock(mutex_);
-  for (size_t first = first_free_; first + count <= spans_; ++first) {
+  // Ordinary memory can't take the last of the space: secrets have it to themselves.
+  const size_t limit = dumped ? spans_ - spans_ / kSecretShare : spans_;
+  for (size_t first = first_free_; first + count <= limit; ++first) {
     const uintptr_t address = base_ + first * kSpanSize;
     if (!AllFree(first, count)) continue;
     if (!RaiseHighMark(first + count)) return 0;
