@@ -76,8 +76,16 @@ test_own_locks() {
   fact "a few secrets leave the program its own locks" printed 'lock: ok'
 }
 
+# A refused mapping must not leave a hole in the reserved space, for others to fall into.
+test_no_hole() {
+  run unprivileged 8M under fallback=none "$PROBE" whole 100 lock 6 secret 4000 600 whole 200
+  fact "before: the reserved space is whole" status_is "whole 100:" -ge 1024
+  fact "refused mappings leave no hole in it" status_is "whole 200:" -ge 1024
+}
+
 test_nothing_lockable
 test_usual_limit
 test_fork
 test_own_locks
+test_no_hole
 summary

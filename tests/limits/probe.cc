@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,25 @@ void Malloc(size_t size) {
   free(object);
 }
 
+void Whole(size_t size) {
+  void* const object = malloc(size);
+  const uintptr_t address = reinterpret_cast<uintptr_t>(object);
+  FILE* const file = fopen("/proc/self/maps", "re");
+  uintptr_t first = 0, end = 0, from, to;
+  char line[512];
+  while (file != nullptr && fgets(line, sizeof line, file) != nullptr) {
+    if (sscanf(line, "%lx-%lx", &from, &to) != 2) continue;
+    if (from != end) {
+      if (address < end) break;
+      first = from;
+    }
+    end = to;
+  }
+  if (file != nullptr) fclose(file);
+  printf("whole %zu: %lu\n", size, (end - first) >> 30);
+  free(object);
+}
+
 // Through the caches of every size class, and more large objects than wait for reuse.
 void Churn() {
   size_t refused = 0;
@@ -177,6 +197,8 @@ int Main(char** at) {
       Fill(strtoul(*at++, nullptr, 10));
     } else if (is("malloc", 1)) {
       Malloc(strtoul(*at++, nullptr, 10));
+    } else if (is("whole", 1)) {
+      Whole(strtoul(*at++, nullptr, 10));
     } else if (is("churn", 0)) {
       Churn();
     } else if (is("status", 1)) {
