@@ -7,7 +7,7 @@
 
 #include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
-#include "preload/stream_sites.h"
+#include "preload/libc_sites.h"
 
 namespace secure_alloc::rules {
 
@@ -80,14 +80,15 @@ bool IsListed(const char* file, const char* globs) {
 
 void Prepare() {
   if (entry::CurrentOptions().scope != Scope::kAll) return;
-  EmptyTable();  // So that libc's calls are looked at, and come here.
-  FindStreamSites();
+  FindLibcSites();
+  EmptyTable();  // Of what was decided about libc's pages until now.
 }
 
 unsigned DomainOfSlow(const void* caller) {
   if (!entry::Start()) return 0;
   const Options& options = entry::CurrentOptions();
-  if (IsStreamSite(caller)) return 0;
+  // Not for the table: the answer is the call's, not the page's. Only with scope=all.
+  if (IsInLibc(caller)) return IsDataSite(caller) ? kHeapStride : 0;
   char buffer[256];
   const char* const file = ModuleOf(caller, buffer, sizeof buffer);
   unsigned domain = 0;
@@ -99,7 +100,7 @@ unsigned DomainOfSlow(const void* caller) {
   }
   if (file != nullptr && IsDynamicLoader(file)) {
     EmptyTable();  // And no entry for the loader: it shall be seen each time.
-  } else if (!IsOnStreamPage(caller)) {
+  } else {
     const uint64_t page = reinterpret_cast<uintptr_t>(caller) >> kCodePageShift;
     table[page % kEntries].store(page << 8 | domain, std::memory_order_relaxed);
   }
