@@ -12,9 +12,9 @@ import pathlib
 import sys
 
 HEADER = """\
-                             requests  secret memory     key parts found       key parts found   control
-program                        served   in use (KiB)          as it is       under secalloc run    found
-                                                      server core workers   server core workers"""
+                             requests   secret memory      key parts found       key parts found   control
+program                        served    in use (KiB)           as it is       under secalloc run    found
+                                                        server core workers   server core workers"""
 
 NOTES = """
 Processes and core files were read as {user}. Key parts are the secret numbers of the key file and its
@@ -74,7 +74,7 @@ def row(title, before, after):
     served = f"{before.served} + {after.served}"
     kib = " ".join(map(str, after.secret_kib))
     controls = f"{before.controls + after.controls}/{len(before.scans) + len(after.scans)}"
-    return (f"{title:<27} {served:>9} {kib:>14}  {before.parts()}   {after.parts()}"
+    return (f"{title:<27} {served:>9}  {kib:>15}  {before.parts()}   {after.parts()}"
             f" {controls:>8}")
 
 

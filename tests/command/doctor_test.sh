@@ -32,7 +32,7 @@ test_sandboxes() {
 
 test_limits() {
   if [[ $(id -u) != 0 ]]; then
-    echo "skipped: an unprivileged user without locked memory, which needs root to set up"
+    echo "SKIP: machine: an unprivileged user without locked memory, which needs root to set up"
     return
   fi
   cp "$secalloc" "$work/secalloc"

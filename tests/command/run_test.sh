@@ -78,7 +78,7 @@ test_refusals() {
     "$work/five" 2>/dev/null || set_capability "$work/five"; then
     expect 126 'has file capabilities: ' run "$work/five"
   else
-    echo "skipped: file capabilities, which this user or file system doesn't allow"
+    echo "SKIP: machine: file capabilities, which this user or file system doesn't allow"
   fi
 }
 

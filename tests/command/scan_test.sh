@@ -98,7 +98,7 @@ test_blindness() {
 test_privileges() {
   local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   if [[ $(id -u) != 0 ]]; then
-    echo "skipped: another user's processes, which needs root to set up"
+    echo "SKIP: machine: another user's processes, which needs root to set up"
     return
   fi
   cp "$secalloc" "$work/secalloc"

@@ -4,7 +4,8 @@
 # LIBRARY is what is preloaded, OPTIONS the value of SECALLOC_OPTIONS (empty: not set).
 #
 #   need PROGRAM PACKAGE         skips the test when the program is not installed
-#   skip REASON                  ends the test with a line that begins "SKIP: "
+#   skip REASON                  ends the test with a line that begins "SKIP: ". For tests/run.sh
+#                                that is a failure, unless REASON begins "kernel: " or "machine: "
 #   fail MESSAGE                 notes a failure and goes on; the test's status is 1 in the end
 #   preloaded COMMAND...         runs it under the library
 #   expect_same WHAT COMMAND...  runs it plain and preloaded, each in an empty directory of the
@@ -59,7 +60,7 @@ set_up() {
   install -m 0755 "${library}" "${LIBRARY}"
   PRELOAD=(env "LD_PRELOAD=${LIBRARY}" ${options:+"SECALLOC_OPTIONS=${options}"})
   if [[ "${options}" == *scope=all* ]]; then
-    lift_memlock || skip "${options}: memlock is $(ulimit -l) KiB and can't be raised; run as root"
+    lift_memlock || skip "machine: ${options}: memlock is $(ulimit -l) KiB and can't be raised; run as root"
   fi
   preloaded grep -qF "${LIBRARY}" /proc/self/maps ||
     { fail "${library} cannot be preloaded at all"; exit 1; }
