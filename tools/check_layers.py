@@ -18,9 +18,6 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 SYSTEM_CALL_HEADERS = re.compile(
     r"syscall\.h|sys/(syscall|mman|resource|prctl|ptrace|uio|ioctl)\.h|fcntl\.h|(linux|asm)/.*")
 
-# preload meets the C library, of which open(3) is a part: it learns where libc allocates.
-PRELOAD_HEADERS = frozenset(["fcntl.h"])
-
 ALLOCATING_HEADERS = frozenset(
     "any condition_variable deque exception filesystem forward_list fstream functional future "
     "iomanip iosfwd iostream istream list locale map memory memory_resource mutex ostream queue "
@@ -54,8 +51,7 @@ def objections(path, quote, header, order):
     if header.startswith("allocator/") and path.startswith("preload/command/"):
         yield "the command must not need the allocator"
     if header.endswith("os/syscall.h") or quote == "<" and SYSTEM_CALL_HEADERS.fullmatch(header):
-        of_libc = path.startswith("preload/") and header in PRELOAD_HEADERS
-        if not of_libc and not path.startswith(("allocator/os/", "preload/command/")):
+        if not path.startswith(("allocator/os/", "preload/command/")):
             yield "system calls are made in allocator/os only"
     if path.startswith("allocator/") and quote == "<" and header in ALLOCATING_HEADERS:
         yield "this C++ header allocates, or needs the C++ library at run time"
