@@ -1,0 +1,94 @@
+#include "allocator/base/bytes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace secure_alloc {
+namespace {
+
+constexpr size_t kMargin = 64;
+constexpr unsigned char kFill = 0xA5;
+
+// Every slot size is among them.
+std::vector<size_t> Sizes() {
+  std::vector<size_t> sizes;
+  for (size_t size = 32; size <= 1024; size += 16) sizes.push_back(size);
+  for (size_t size = 1024 + 256; size <= 32768; size += 256) sizes.push_back(size);
+  return sizes;
+}
+
+// A slot between margins, at an address that is a multiple of 16 and of nothing more.
+struct Slot {
+  explicit Slot(size_t size, unsigned char fill) : storage(size + 2 * kMargin + 32, fill) {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(storage.data()) + kMargin;
+    bytes = reinterpret_cast<unsigned char*>((address + 31) / 32 * 32 + 16);
+  }
+  std::vector<unsigned char> storage;
+  unsigned char* bytes;
+};
+
+TEST(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
+  for (const size_t size : Sizes()) {
+    Slot slot(size, kFill);
+    Wipe(slot.bytes, size);
+    ASSERT_TRUE(std::all_of(slot.bytes, slot.bytes + size, [](int b) { return b == 0; })) << size;
+    const auto filled = std::count(slot.storage.begin(), slot.storage.end(), kFill);
+    ASSERT_EQ(static_cast<size_t>(filled), slot.storage.size() - size) << size;
+  }
+}
+
+TEST(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
+  for (const size_t size : Sizes()) {
+    Slot slot(size, kFill);
+    ASSERT_FALSE(IsZero(slot.bytes, size)) << size;
+    std::fill_n(slot.bytes, size, 0);
+    ASSERT_TRUE(IsZero(slot.bytes, size)) << size << ": bytes beyond the slot do not count";
+  }
+}
+
+TEST(Bytes, IsZeroSeesEverySingleBit) {
+  for (const size_t size : Sizes()) {
+    Slot slot(size, 0);
+    const size_t step = size <= 1024 ? 1 : 61;
+    for (size_t i = 0; i < size; i += step) {
+      slot.bytes[i] = static_cast<unsigned char>(1 << (i % 8));
+      ASSERT_FALSE(IsZero(slot.bytes, size)) << size << " at " << i;
+      slot.bytes[i] = 0;
+    }
+    for (const size_t last : {size_t{0}, size - 1}) {
+      slot.bytes[last] = 0x80;
+      ASSERT_FALSE(IsZero(slot.bytes, size)) << size << " at " << last;
+      slot.bytes[last] = 0;
+    }
+    ASSERT_TRUE(IsZero(slot.bytes, size));
+  }
+}
+
+TEST(Bytes, LongLoopsAgreeWithTheInlinedCode) {
+  for (size_t size = 16; size <= 2048; size += 16) {
+    Slot slot(size, 0);
+    ASSERT_TRUE(IsZeroLong(slot.bytes, size));
+    for (size_t i = 0; i < size; i += 13) {
+      slot.bytes[i] = 1;
+      ASSERT_FALSE(IsZeroLong(slot.bytes, size)) << size << " at " << i;
+      WipeLong(slot.bytes, size);
+      ASSERT_TRUE(IsZeroLong(slot.bytes, size));
+    }
+  }
+}
+
+TEST(Bytes, WipeBytesTakesAnyAddressAndLength) {
+  for (size_t offset = 0; offset < 17; ++offset) {
+    for (size_t size = 0; size < 70; ++size) {
+      Slot slot(128, kFill);
+      WipeBytes(slot.bytes + offset, size);
+      ASSERT_EQ(static_cast<size_t>(std::count(slot.storage.begin(), slot.storage.end(), 0)), size);
+      ASSERT_TRUE(size == 0 || (slot.bytes[offset] == 0 && slot.bytes[offset + size - 1] == 0));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace secure_alloc

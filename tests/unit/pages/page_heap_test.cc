@@ -1,0 +1,356 @@
+// What a page heap asks of its sources, and what it hands out.
+#include "allocator/pages/page_heap.h"
+
+#include <errno.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "allocator/pages/space.h"
+#include "tests/unit/pages/fake_source.h"
+
+namespace secure_alloc {
+namespace {
+
+using test::FakeSource;
+
+constexpr PageHeapPolicy kPolicy = {
+    .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 0};
+
+class PageHeapTest : public testing::Test {
+ protected:
+  using Run = secure_alloc::Run;  // Not testing::Test's.
+
+  static void SetUpTestSuite() { ASSERT_TRUE(space.Init()); }
+  void SetUp() override { heap_.SetLadder(ladder_, 2); }
+
+  Run Take(unsigned order) {
+    Run run;
+    int error = 0;
+    EXPECT_TRUE(heap_.TryTake(order, &run, &error)) << error;
+    return run;
+  }
+  Run TakeGuarded(Pages count, size_t alignment, bool* guarded) {
+    Run run;
+    int error = 0;
+    EXPECT_TRUE(heap_.TryTakeGuarded(count, alignment, &run, guarded, &error)) << error;
+    return run;
+  }
+  int ErrorOfTake(unsigned order) {
+    Run run;
+    int error = 0;
+    EXPECT_FALSE(heap_.TryTake(order, &run, &error));
+    return error;
+  }
+
+  test::Refusals refusals_;
+  FakeSource first_{Protection::kSecret, &refusals_};
+  FakeSource second_{Protection::kLocked, &refusals_};
+  const Source* ladder_[2] = {&first_, &second_};
+  Budget budget_{64 * kMiB};
+  PageHeap heap_{kPolicy, first_, &budget_};
+};
+
+// --- Growth --------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, ArenasDoubleUpToTheLastStep) {
+  std::vector<Run> runs;
+  for (int i = 0; i < 2000; ++i) runs.push_back(Take(0));
+  EXPECT_EQ(first_.maps_asked(), (std::vector<Pages>{16, 32, 64, 128, 256, 512, 512, 512}));
+  for (const Run& run : runs) heap_.Give(run);
+}
+
+TEST_F(PageHeapTest, PagesArePreparedBeforeTheyAreHandedOut) {
+  for (unsigned order = 0; order < 9; ++order) {
+    const Run run = Take(order);
+    EXPECT_EQ(run.count, 1u << order);
+    EXPECT_TRUE(first_.IsPrepared(Address(run.address()), run.bytes()));
+    heap_.Give(run);
+  }
+}
+
+TEST_F(PageHeapTest, AsksForHalfAgainAndAgainBeforeTheNextSource) {
+  for (int i = 0; i < 3; ++i) (void)Take(4);  // Of 16, 32 and 64 pages: 7 such runs.
+  for (int i = 0; i < 4; ++i) (void)Take(4);
+  const size_t before = first_.maps_asked().size();
+  first_.RefuseMaps(EAGAIN);
+  const Run run = Take(2);
+  const std::vector<Pages> asked(first_.maps_asked().begin() + static_cast<long>(before),
+                                 first_.maps_asked().end());
+  EXPECT_EQ(asked, (std::vector<Pages>{128, 64, 32, 16, 8, 4}));
+  EXPECT_EQ(run.arena->source, &second_);
+  EXPECT_EQ(heap_.fallbacks(), 1u);
+  EXPECT_EQ(heap_.GetUsage().fallback_error, EAGAIN);
+}
+
+TEST_F(PageHeapTest, DoesNotAskForLessWhenThereIsNone) {
+  for (const int error : {ENOSYS, EPERM, EMFILE}) {
+    FakeSource first(Protection::kSecret, &refusals_);
+    FakeSource second(Protection::kLocked, &refusals_);
+    const Source* const ladder[] = {&first, &second};
+    PageHeap heap(kPolicy, first, &budget_);
+    heap.SetLadder(ladder, 2);
+    first.RefuseMaps(error);
+    Run run;
+    int first_error = 0;
+    ASSERT_TRUE(heap.TryTake(0, &run, &first_error));
+    EXPECT_EQ(first.maps_asked().size(), 1u);
+    EXPECT_EQ(run.arena->source, &second);
+    EXPECT_EQ(heap.GetUsage().fallback_error, error);
+    heap.Give(run);
+  }
+}
+
+TEST_F(PageHeapTest, SaysWhatTheFirstSourceSaidWhenAllRefuse) {
+  first_.RefuseMaps(ENOSYS);
+  second_.RefuseMaps(EPERM);
+  EXPECT_EQ(ErrorOfTake(0), ENOSYS);
+  EXPECT_EQ(heap_.fallbacks(), 0u);
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(PageHeapTest, WithoutALadderNothingElseIsTried) {
+  heap_.SetLadder(ladder_, 1);
+  first_.RefuseMaps(ENOSYS);
+  EXPECT_EQ(ErrorOfTake(0), ENOSYS);
+  EXPECT_TRUE(second_.maps_asked().empty());
+}
+
+TEST_F(PageHeapTest, AnArenaWhosePagesCannotBeMadeReadyIsNotMade) {
+  first_.RefusePrepare(EFAULT);
+  const Run run = Take(0);
+  EXPECT_EQ(run.arena->source, &second_);
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
+  EXPECT_EQ(budget_.used(), second_.mapped_bytes());
+}
+
+TEST_F(PageHeapTest, NeverChargesMoreThanTheBudget) {
+  budget_.SetLimit(BytesOf(40));
+  std::vector<Run> runs;
+  Run run;
+  int error = 0;
+  while (heap_.TryTake(0, &run, &error)) runs.push_back(run);
+  EXPECT_EQ(error, EAGAIN);
+  EXPECT_EQ(runs.size(), 40u) << "all of the budget is of use";
+  EXPECT_EQ(budget_.used(), BytesOf(40));
+  for (const Run& taken : runs) heap_.Give(taken);
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+// --- Refusals --------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, DoesNotAskAgainForWhatWasJustRefused) {
+  first_.RefuseMaps(EAGAIN);
+  second_.RefuseMaps(ENOMEM);
+  EXPECT_EQ(ErrorOfTake(3), EAGAIN);
+  const size_t asked = first_.maps_asked().size();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(ErrorOfTake(3 + i % 2), EAGAIN);
+  EXPECT_EQ(first_.maps_asked().size(), asked);
+  EXPECT_EQ(ErrorOfTake(2), EAGAIN);
+  EXPECT_GT(first_.maps_asked().size(), asked) << "less might be had";
+}
+
+TEST_F(PageHeapTest, AsksAgainAfterAWhile) {
+  first_.RefuseMaps(ENOSYS);
+  second_.RefuseMaps(ENOSYS);
+  EXPECT_EQ(ErrorOfTake(0), ENOSYS);
+  first_.RefuseMaps(0);
+  Run run;
+  int error = 0, refused = 0;
+  while (!heap_.TryTake(0, &run, &error)) ASSERT_LT(++refused, 1000);
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(PageHeapTest, AsksAgainWhenPagesCameBack) {
+  const Run held = Take(4);
+  first_.RefuseMaps(EAGAIN);
+  second_.RefuseMaps(EAGAIN);
+  EXPECT_EQ(ErrorOfTake(5), EAGAIN);
+  first_.RefuseMaps(0);
+  heap_.Give(held);
+  (void)Take(5);
+}
+
+TEST_F(PageHeapTest, AsksAgainWhenAWholeArenaCameBack) {
+  budget_.SetLimit(BytesOf(1000));
+  bool guarded;
+  const Run whole = TakeGuarded(990, kPageSize, &guarded);
+  EXPECT_EQ(ErrorOfTake(5), EAGAIN);
+  heap_.GiveGuarded(whole, guarded);
+  (void)Take(5);
+}
+
+TEST_F(PageHeapTest, IdleArenasMakeRoomForARequestThatDoesNotFitThem) {
+  static constexpr PageHeapPolicy kKeeping = {
+      .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 64};
+  Budget budget(BytesOf(64));
+  PageHeap heap(kKeeping, first_, &budget);
+  Run small[3], large;
+  int error = 0;
+  for (Run& run : small) ASSERT_TRUE(heap.TryTake(4, &run, &error));
+  for (const Run& run : small) heap.Give(run);
+  EXPECT_TRUE(heap.TryTake(6, &large, &error)) << "every page is free, and the budget is idle";
+}
+
+TEST_F(PageHeapTest, AnEmptyArenaIsTriedAgainAfterItsPagesWereRefused) {
+  static constexpr PageHeapPolicy kKeeping = {
+      .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 64};
+  Budget budget(BytesOf(16));
+  PageHeap heap(kKeeping, first_, &budget);
+  Run run;
+  int error = 0;
+  ASSERT_TRUE(heap.TryTake(0, &run, &error));
+  heap.Give(run);
+  first_.RefusePrepare(EFAULT);  // As when another process has spent the user's limit,
+  ASSERT_FALSE(heap.TryTake(4, &run, &error));
+  first_.RefusePrepare(0);       // and gives it back.
+  int refused = 0;
+  while (!heap.TryTake(4, &run, &error)) ASSERT_LT(++refused, 1000) << "never again";
+}
+
+// --- Arenas leave ------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, EmptyArenasLeaveInAnyOrder) {
+  std::array<int, 3> order = {0, 1, 2};
+  do {
+    const std::array<Run, 3> runs = {Take(4), Take(5), Take(6)};  // An arena each.
+    ASSERT_NE(runs[0].arena, runs[1].arena);
+    ASSERT_NE(runs[1].arena, runs[2].arena);
+    for (const int i : order) {
+      const uintptr_t base = runs[static_cast<size_t>(i)].arena->base;
+      const size_t left = first_.unmapped().size();
+      heap_.Give(runs[static_cast<size_t>(i)]);
+      ASSERT_EQ(first_.unmapped().size(), left + 1) << "it leaves when its last page comes back";
+      EXPECT_EQ(first_.unmapped().back(), base);
+    }
+    EXPECT_EQ(first_.mapped_bytes(), 0u);
+    EXPECT_EQ(budget_.used(), 0u);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(PageHeapTest, KeepsEmptyArenasUpToItsPolicyAndTrimGivesThemBack) {
+  static constexpr PageHeapPolicy kKeeping = {
+      .first_step = 16, .last_step = 16, .record_pages = 1, .arena_pages = 0, .kept_empty = 32};
+  PageHeap heap(kKeeping, first_, &budget_);
+  std::vector<Run> runs(5);
+  int error;
+  for (Run& run : runs) ASSERT_TRUE(heap.TryTake(4, &run, &error));
+  for (const Run& run : runs) heap.Give(run);
+  EXPECT_EQ(first_.mapped_bytes(), BytesOf(32));
+  EXPECT_EQ(heap.Trim(), BytesOf(32));
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(PageHeapTest, UsageIsWhatTheSourcesGave) {
+  const Run a = Take(2);
+  first_.RefuseMaps(ENOSYS);
+  const Run b = Take(5);
+  const PageHeap::Usage usage = heap_.GetUsage();
+  EXPECT_EQ(usage.arenas[size_t(Protection::kSecret)], 1u);
+  EXPECT_EQ(usage.arenas[size_t(Protection::kLocked)], 1u);
+  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kSecret)], first_.mapped_bytes());
+  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kLocked)], second_.mapped_bytes());
+  EXPECT_EQ(usage.used_bytes[size_t(Protection::kSecret)], a.bytes());
+  EXPECT_EQ(usage.used_bytes[size_t(Protection::kLocked)], b.bytes());
+}
+
+// --- Large runs --------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, AGuardedRunHasAGuardOnEitherSide) {
+  for (const Pages count : {1u, 2u, 3u, 9u, 100u, 510u}) {
+    bool guarded = false;
+    const Run run = TakeGuarded(count, kPageSize, &guarded);
+    ASSERT_TRUE(guarded);
+    EXPECT_EQ(run.count, count);
+    const uintptr_t begin = Address(run.address());
+    EXPECT_TRUE(first_.IsGuarded(begin - kPageSize));
+    EXPECT_TRUE(first_.IsGuarded(begin + run.bytes()));
+    EXPECT_EQ(first_.guards(), 2u);
+    heap_.GiveGuarded(run, guarded);
+    EXPECT_EQ(first_.guards(), 0u);
+    EXPECT_EQ(first_.mapped_bytes(), 0u);
+  }
+}
+
+TEST_F(PageHeapTest, ARunThatCannotBeGuardedIsCountedAndHasNoHalfGuard) {
+  for (int refused = 0; refused < 2; ++refused) {
+    bool guarded;
+    const Run prepared = TakeGuarded(6, kPageSize, &guarded);  // So that Guard comes next,
+    const Run other = TakeGuarded(6, kPageSize, &guarded);
+    heap_.GiveGuarded(prepared, guarded);
+    refusals_.first = refusals_.requests + refused;            // once or twice.
+    const Run run = TakeGuarded(6, kPageSize, &guarded);
+    refusals_.first = -1;
+    ASSERT_EQ(Address(run.address()), Address(prepared.address()));
+    EXPECT_FALSE(guarded);
+    EXPECT_EQ(first_.guards(), 2u) << "those of the other run";
+    EXPECT_EQ(heap_.GetUsage().unguarded, static_cast<size_t>(refused) + 1);
+    heap_.GiveGuarded(run, guarded);
+    heap_.GiveGuarded(other, true);
+    EXPECT_EQ(first_.mapped_bytes(), 0u);
+  }
+}
+
+TEST_F(PageHeapTest, LargeRunsLieAtTheirAlignment) {
+  for (size_t alignment = kPageSize; alignment <= 16 * kMiB; alignment *= 2) {
+    for (const Pages count : {1u, 7u, 64u, 600u}) {
+      bool guarded;
+      const Run run = TakeGuarded(count, alignment, &guarded);
+      EXPECT_EQ(Address(run.address()) % alignment, 0u);
+      EXPECT_EQ(run.count, count);
+      EXPECT_TRUE(first_.IsPrepared(Address(run.address()), run.bytes()));
+      EXPECT_EQ(space.OwnerOf(Address(run.address())), run.arena);
+      EXPECT_EQ(space.OwnerOf(Address(run.address()) + run.bytes() - 1), run.arena);
+      heap_.GiveGuarded(run, guarded);
+      ASSERT_EQ(first_.mapped_bytes(), 0u) << alignment << " " << count;
+    }
+  }
+}
+
+TEST_F(PageHeapTest, WhatIsLargerThanAnArenaIsAnArenaOfItsOwn) {
+  bool guarded;
+  const Run run = TakeGuarded(511, kPageSize, &guarded);  // With guards more than the last step.
+  EXPECT_TRUE(run.arena->whole);
+  EXPECT_EQ(run.first, 0u);
+  EXPECT_EQ(first_.mapped_bytes(), BytesOf(511)) << "its guards are space that stays reserved";
+  EXPECT_EQ(budget_.used(), BytesOf(511));
+  // Its pages, its own margin on either side, inside its spans.
+  const uintptr_t begin = Address(run.address()), end = begin + run.bytes();
+  EXPECT_GE(begin, run.arena->first_span + kPageSize);
+  EXPECT_LE(end + kPageSize, run.arena->first_span + run.arena->spans * kSpanSize);
+  heap_.GiveGuarded(run, guarded);
+  EXPECT_EQ(first_.unmapped(), std::vector<uintptr_t>{begin});
+  EXPECT_EQ(space.OwnerOf(begin), nullptr);
+  EXPECT_EQ(budget_.used(), 0u);
+}
+
+TEST_F(PageHeapTest, ABareRunHasNoGuardsAndIsCounted) {
+  Run run;
+  int error = 0;
+  ASSERT_TRUE(heap_.TryTakeBare(10, 64 * kKiB, &run, &error));
+  EXPECT_EQ(Address(run.address()) % (64 * kKiB), 0u);
+  EXPECT_EQ(first_.guards(), 0u);
+  EXPECT_EQ(heap_.GetUsage().unguarded, 1u);
+  heap_.Give(run);
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
+}
+
+// --- Arenas that grow in place -------------------------------------------------------------
+
+TEST_F(PageHeapTest, AnArenaThatGrowsInPlaceIsFilledBeforeTheNext) {
+  static constexpr PageHeapPolicy kInPlace = {
+      .first_step = 64, .last_step = 256, .record_pages = 4, .arena_pages = 1024, .kept_empty = 0};
+  PageHeap heap(kInPlace, first_, nullptr);
+  Run run;
+  int error;
+  for (int i = 0; i < 1024 / 4; ++i) ASSERT_TRUE(heap.TryTake(2, &run, &error));
+  EXPECT_EQ(heap.GetUsage().arenas[size_t(Protection::kSecret)], 1u);
+  ASSERT_TRUE(heap.TryTake(2, &run, &error));
+  EXPECT_EQ(heap.GetUsage().arenas[size_t(Protection::kSecret)], 2u);
+}
+
+}  // namespace
+}  // namespace secure_alloc
