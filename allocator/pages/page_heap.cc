@@ -110,6 +110,7 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->grown > 0) {
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
+    refusals_left_ = 0;
   }
   space.GiveSpans(arena->first_span, arena->spans);
   Arena::Delete(arena);
@@ -120,13 +121,17 @@ void PageHeap::ReleaseEmptyBeyond(Pages kept) {
   for (Arena* arena = arenas_; arena != nullptr && empty_pages_ > kept; arena = next) {
     next = arena->next;
     if (arena->whole || arena->free_pages() != arena->grown) continue;
-    empty_pages_ -= arena->grown;
-    if (arena == growing_) growing_ = nullptr;
-    Unlink(arena);
-    DeleteArena(arena);
+    ReleaseEmpty(arena);
     // Use has fallen: the next arena may be smaller again.
     next_step_ = std::max(policy_.first_step, next_step_ / 2);
   }
+}
+
+void PageHeap::ReleaseEmpty(Arena* arena) {
+  empty_pages_ -= arena->grown;
+  if (arena == growing_) growing_ = nullptr;
+  Unlink(arena);
+  DeleteArena(arena);
 }
 
 // --- Growth ------------------------------------------------------------------------
@@ -188,12 +193,19 @@ void PageHeap::CountFallback(unsigned rung, int error) {
 bool PageHeap::Grow(Pages needed, int* error) {
   // What was refused is refused again, until pages come back or after a while.
   if (refusals_left_ > 0 && needed >= refused_pages_) {
-    --refusals_left_;
     *error = refusal_;
+    if (--refusals_left_ == 0) {
+      for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->exhausted = false;
+    }
     return false;
   }
   for (unsigned rung = 0; rung < ladder_size_; ++rung) {
-    const int refusal = GrowFrom(*ladder_[rung], needed);
+    int refusal = GrowFrom(*ladder_[rung], needed);
+    if (refusal != 0 && MayHelpToAskForLess(refusal) && empty_pages_ > 0) {
+      // Idle arenas, none of them long enough, make room for one that is.
+      ReleaseEmptyBeyond(0);
+      refusal = GrowFrom(*ladder_[rung], needed);
+    }
     if (refusal == 0) {
       CountFallback(rung, *error);
       return true;
@@ -283,8 +295,13 @@ bool PageHeap::TryTake(unsigned order, Run* run, int* error) {
 // The source refused to make pages of this arena ready. Others may be, or the next source
 // of the ladder; a new arena is not made unless its pages can be had.
 bool PageHeap::MayTryElsewhere(Arena* refused) {
-  refused->exhausted = refused->source->protection() == Protection::kSecret;
-  return refused->exhausted;
+  if (refused->source->protection() != Protection::kSecret) return false;
+  if (refused->free_pages() == refused->grown) {
+    ReleaseEmpty(refused);
+  } else {
+    refused->exhausted = true;
+  }
+  return true;
 }
 
 bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error) {

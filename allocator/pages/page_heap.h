@@ -90,6 +90,7 @@ class PageHeap {
   [[nodiscard]] int MapPages(Arena* arena, Pages count) SA_REQUIRES(mutex_);
   void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
+  void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
   [[nodiscard]] bool Grow(Pages needed, int* error) SA_REQUIRES(mutex_);
