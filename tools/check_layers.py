@@ -31,11 +31,12 @@ def layer_order(root):
 
 
 def place(path, order):
-    """The rank of the path's layer, bottom first; preload is above all; None: in no layer."""
+    """The rank of the path's layer, bottom first; the libraries' own files are above all, in
+    preload and directly in allocator; None: in no layer."""
     parts = path.split("/")
-    if parts[0] == "allocator" and len(parts) > 2 and parts[1] in order:
-        return order.index(parts[1])
-    return len(order) if parts[0] == "preload" else None
+    if parts[0] == "allocator" and len(parts) > 2:
+        return order.index(parts[1]) if parts[1] in order else None
+    return len(order) if parts[0] in ("allocator", "preload") else None
 
 
 def objections(path, quote, header, order):

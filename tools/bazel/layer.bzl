@@ -32,6 +32,25 @@ def layer(name, deps = [], **kwargs):
         copts = ALLOCATOR_COPTS,
         deps = deps,
         visibility = [package + ":__subpackages__" for package in _packages_above(name)] +
-                     ["//tests:__subpackages__", "//bench:__subpackages__"],
+                     ["//tests:__subpackages__", "//bench:__subpackages__", "//allocator:__pkg__"],
+        **kwargs
+    )
+
+def shared_library(name, exports_map, **kwargs):
+    """What users load: hidden but for the map's names, never unloaded, without the C++ library."""
+    native.cc_binary(
+        name = name,
+        additional_linker_inputs = [exports_map],
+        copts = ALLOCATOR_COPTS,
+        linkopts = [
+            # The C++ library is not needed, and tests/golden sees that it stays so.
+            "-Wl,--as-needed",
+            "-Wl,--version-script=$(location %s)" % exports_map,
+            "-Wl,-z,nodelete,-z,now,-z,relro,-z,defs",
+            "-Wl,-soname," + name,
+        ],
+        linkshared = True,
+        linkstatic = True,
+        visibility = ["//visibility:public"],
         **kwargs
     )
