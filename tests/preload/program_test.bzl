@@ -18,13 +18,14 @@ def _test(name, srcs, args, **kwargs):
         **kwargs
     )
 
-def program_test(name, script = None, argument = "", unprivileged = False):
+def program_test(name, script = None, argument = "", data = [], unprivileged = False):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
     Args:
       name: of the target; the script is NAME.sh unless `script` says otherwise.
       script: file name of the test.
       argument: a third word for the script.
+      data: what `argument` names by $(rootpath).
       unprivileged: also run it as nobody with 8 MiB of locked memory and default options.
     """
     script = script or name + ".sh"
@@ -34,7 +35,7 @@ def program_test(name, script = None, argument = "", unprivileged = False):
             name + suffix,
             srcs = [script],
             args = [library, "'%s'" % options, argument],
-            data = [_LIBRARY],
+            data = data + [_LIBRARY],
         )
     if unprivileged:
         _test(
