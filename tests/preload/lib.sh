@@ -58,7 +58,9 @@ set_up() {
   chmod 0711 "${WORK}"
   LIBRARY="${WORK}/$(basename "${library}")"
   install -m 0755 "${library}" "${LIBRARY}"
-  PRELOAD=(env "LD_PRELOAD=${LIBRARY}" ${options:+"SECALLOC_OPTIONS=${options}"})
+  local behind=""
+  [[ "${options}" != *ordinary=jemalloc* ]] || behind=":libjemalloc.so.2"
+  PRELOAD=(env "LD_PRELOAD=${LIBRARY}${behind}" ${options:+"SECALLOC_OPTIONS=${options}"})
   if [[ "${options}" == *scope=all* ]]; then
     lift_memlock || skip "machine: ${options}: memlock is $(ulimit -l) KiB and can't be raised; run as root"
   fi

@@ -18,7 +18,7 @@ def _test(name, srcs, args, **kwargs):
         **kwargs
     )
 
-def program_test(name, script = None, argument = "", data = [], unprivileged = False):
+def program_test(name, script = None, argument = "", data = [], unprivileged = False, peers = []):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
     Args:
@@ -26,11 +26,15 @@ def program_test(name, script = None, argument = "", data = [], unprivileged = F
       script: file name of the test.
       argument: a third word for the script.
       data: what `argument` names by $(rootpath).
+      peers: also run it with these as values of the option `ordinary`.
       unprivileged: also run it as nobody with 8 MiB of locked memory and default options.
     """
     script = script or name + ".sh"
     library = "$(rootpath %s)" % _LIBRARY
-    for suffix, options in _VARIANTS.items():
+    variants = dict(_VARIANTS)
+    for peer in peers:
+        variants["_" + peer] = "ordinary=" + peer
+    for suffix, options in variants.items():
         _test(
             name + suffix,
             srcs = [script],
