@@ -1,9 +1,9 @@
 // Opens the API library by its path and uses it: one_heap LIBRARY. Says what it found.
 #include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cstdio>
+#include <cstring>
 
 #include "secure_alloc/secure_alloc.h"
 
