@@ -47,7 +47,7 @@ def shared_library(name, exports_map, **kwargs):
             "-Wl,--as-needed",
             "-Wl,--version-script=$(location %s)" % exports_map,
             "-Wl,-z,nodelete,-z,now,-z,relro,-z,defs",
-            "-Wl,-Bsymbolic",  # What a library calls by its own name is its own.
+            "-Wl,-Bsymbolic-functions",  # What a library calls by its own name is its own.
             "-Wl,-soname," + name,
         ],
         linkshared = True,
