@@ -2,6 +2,10 @@
 
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace secure_alloc {
 
 void WipeBytes(void* address, size_t length) {
@@ -11,19 +15,52 @@ void WipeBytes(void* address, size_t length) {
 
 void WipeLong(void* address, size_t length) { WipeBytes(address, length); }
 
-bool IsZeroLong(const void* address, size_t length) {
-  const Vector* at = static_cast<const Vector*>(address);
-  const Vector* const end = at + length / sizeof(Vector);
-  Vector a = {}, b = {}, c = {}, d = {};
-  for (; end - at >= 4; at += 4) {
-    a |= at[0];
-    b |= at[1];
-    c |= at[2];
-    d |= at[3];
+namespace {
+
+bool IsZeroByVectors(const char* at, const char* end) {
+  Vector any = {};
+  for (; end - at >= 64; at += 64) {
+    const Vector* const vectors = reinterpret_cast<const Vector*>(at);
+    any |= (vectors[0] | vectors[1]) | (vectors[2] | vectors[3]);
   }
-  for (; at != end; ++at) a |= *at;
-  a |= b | c | d;
-  return IsZeroVector(a);
+  for (; at != end; at += sizeof(Vector)) any |= *reinterpret_cast<const Vector*>(at);
+  return IsZeroVector(any);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] bool IsZeroAvx2(const char* at, const char* end) {
+  __m256i any = _mm256_setzero_si256();
+  for (; end - at >= 128; at += 128) {
+    const __m256i* const vectors = reinterpret_cast<const __m256i*>(at);
+    const __m256i low = _mm256_or_si256(_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1));
+    const __m256i high =
+        _mm256_or_si256(_mm256_loadu_si256(vectors + 2), _mm256_loadu_si256(vectors + 3));
+    any = _mm256_or_si256(any, _mm256_or_si256(low, high));
+  }
+  return _mm256_testz_si256(any, any) != 0 && IsZeroByVectors(at, end);
+}
+
+bool HasAvx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2");
+}
+#endif
+
+}  // namespace
+
+bool IsZeroLong(const void* address, size_t length) {
+  const char* const begin = static_cast<const char*>(address);
+#if defined(__x86_64__)
+  // The question costs a load and a test; threads that ask it first get the same answer.
+  static constinit int has_avx2 = -1;
+  int has = __atomic_load_n(&has_avx2, __ATOMIC_RELAXED);
+  if (has < 0) [[unlikely]] {
+    has = HasAvx2();
+    __atomic_store_n(&has_avx2, has, __ATOMIC_RELAXED);
+  }
+  if (has) return IsZeroAvx2(begin, begin + length);
+#endif
+  return IsZeroByVectors(begin, begin + length);
 }
 
 }  // namespace secure_alloc

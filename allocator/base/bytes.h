@@ -10,7 +10,7 @@ namespace secure_alloc {
 using Vector [[gnu::may_alias]] = long long __attribute__((vector_size(16)));
 
 // Above this, outlined loops with wider accesses win over inlined ones.
-inline constexpr size_t kInlineBytes = 512;
+inline constexpr size_t kInlineBytes = 256;
 
 void WipeLong(void* address, size_t length);
 bool IsZeroLong(const void* address, size_t length);
@@ -63,10 +63,8 @@ template <size_t kCount>
     internal::WipeEnds<2>(begin, length);
   } else if (length <= 128) {
     internal::WipeEnds<4>(begin, length);
-  } else if (length <= 256) {
-    internal::WipeEnds<8>(begin, length);
   } else if (length <= kInlineBytes) {
-    internal::WipeEnds<16>(begin, length);
+    internal::WipeEnds<8>(begin, length);
   } else {
     WipeLong(address, length);
   }
@@ -77,8 +75,7 @@ template <size_t kCount>
   const char* const begin = static_cast<const char*>(address);
   if (length <= 64) return internal::AreEndsZero<2>(begin, length);
   if (length <= 128) return internal::AreEndsZero<4>(begin, length);
-  if (length <= 256) return internal::AreEndsZero<8>(begin, length);
-  if (length <= kInlineBytes) return internal::AreEndsZero<16>(begin, length);
+  if (length <= kInlineBytes) return internal::AreEndsZero<8>(begin, length);
   return IsZeroLong(address, length);
 }
 

@@ -16,9 +16,6 @@ namespace {
 // of all to the program.
 constexpr size_t kMaxGuardedRuns = 16000;
 
-// From here on forbidding a waiting run's pages costs less than reading them all.
-constexpr Pages kForbidFrom = PagesFor(128 * kKiB);
-
 // How a run lies among its neighbours.
 enum class Edges : uint8_t { kNone, kGuarded, kUnguarded };  // the last: pages, but accessible
 
@@ -55,32 +52,25 @@ void LargeStore::CheckIntact(const void* object, const void* caller) const {
   if (!CheckBytesHold(run.address(), run.bytes(), slack)) Fault(FaultKind::kOverflow, caller);
 }
 
-bool LargeStore::FindWaiting(Pages pages, size_t alignment, Waiting* found) {
+bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
   for (unsigned i = 0; i + 1 < waiting_; ++i) {  // Never the newest.
     *found = queue_[i];
-    if (found->run.count < pages || found->run.count > pages + pages / 4) continue;
-    if ((Address(found->run.address()) & (alignment - 1)) != 0) continue;
+    if (found->count < pages || found->count > pages + pages / 4) continue;
+    if ((Address(found->address()) & (alignment - 1)) != 0) continue;
     std::copy(queue_ + i + 1, queue_ + waiting_, queue_ + i);
     --waiting_;
-    waiting_bytes_ -= found->run.bytes();
+    waiting_bytes_ -= found->bytes();
     return true;
   }
   return false;
 }
 
 bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
-  Waiting found;
   {
     MutexLock lock(mutex_);
-    if (!FindWaiting(pages, alignment, &found)) return false;
+    if (!FindWaiting(pages, alignment, run)) return false;
   }
-  *run = found.run;
-  if (found.forbidden) {
-    // A whole mapping changes, or merges: no map entry is needed for that.
-    SA_CHECK(os::Commit(run->address(), run->bytes()) == 0);
-  } else if (!IsZeroLong(run->address(), run->bytes())) {
-    Fault(FaultKind::kWriteAfterFree, nullptr);
-  }
+  if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
   return true;
 }
 
@@ -165,26 +155,20 @@ void LargeStore::Free(void* object, const void* caller) {
   }
   WipeBytes(run.address(), Request(run) + 1);
   run.address()[run.bytes() - 1] = 0;
-  // Secret pages are never forbidden: fork must be able to copy them.
-  const bool forbidden =
-      !secret && run.count >= kForbidFrom && os::Forbid(run.address(), run.bytes()) == 0;
   MutexLock lock(mutex_);
   while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > queued_limit())) {
     DropOldest();
   }
-  queue_[waiting_++] = {run, forbidden};
+  queue_[waiting_++] = run;
   waiting_bytes_ += run.bytes();
 }
 
 void LargeStore::DropOldest() {
-  const Waiting oldest = queue_[0];
+  const Run oldest = queue_[0];
   std::copy(queue_ + 1, queue_ + waiting_, queue_);
   --waiting_;
-  waiting_bytes_ -= oldest.run.bytes();
-  if (oldest.forbidden) {
-    SA_CHECK(os::Commit(oldest.run.address(), oldest.run.bytes()) == 0);
-  }
-  GiveBack(oldest.run);
+  waiting_bytes_ -= oldest.bytes();
+  GiveBack(oldest);
 }
 
 void LargeStore::GiveBack(const Run& run) {

@@ -4,8 +4,8 @@
 //
 // Freed runs are wiped and wait in a short queue for the next object of like size, so
 // that a program that allocates one buffer again and again makes no system call. The
-// run freed last is never handed out next. Long runs wait inaccessible, so that
-// a write after free faults at once; short ones are checked when they are handed out.
+// run freed last is never handed out next, and each is checked for writes after free when
+// it is. (Making it inaccessible meanwhile costs twice what wiping and checking do.)
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
@@ -53,16 +53,11 @@ class LargeStore {
  private:
   static constexpr unsigned kQueue = 32;
 
-  struct Waiting {
-    Run run;
-    bool forbidden;
-  };
-
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
   void CheckUntouched(const Run& run) const;
   [[nodiscard]] bool TakeFresh(Pages pages, size_t alignment, Run* run, int* error);
   void GiveBack(const Run& run);
-  [[nodiscard]] bool FindWaiting(Pages pages, size_t alignment, Waiting* found)
+  [[nodiscard]] bool FindWaiting(Pages pages, size_t alignment, Run* found)
       SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
 
@@ -71,7 +66,7 @@ class LargeStore {
   PageHeap& plain_pages_;
 
   Mutex mutex_;
-  Waiting queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
+  Run queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
   unsigned waiting_ SA_GUARDED_BY(mutex_) = 0;
   size_t waiting_bytes_ SA_GUARDED_BY(mutex_) = 0;
   // Counts only; nothing is ordered by them.
