@@ -1,13 +1,11 @@
 #include "allocator/base/text.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
 
-#include "allocator/os/os.h"
+#include "tests/unit/captured.h"
 
 namespace secure_alloc {
 namespace {
@@ -43,52 +41,26 @@ TEST(TextBuffer, AppendsPiecesThatAreNotTerminated) {
   EXPECT_EQ(TextOf(text), "name!");
 }
 
-// What `write` sends to descriptor 2 while a pipe is in its place. `remembered`: the pipe
-// is what descriptor 2 was at the start.
-template <typename Write>
-std::string Captured(bool remembered, Write write) {
-  int ends[2];
-  EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-  const int saved = dup(2);
-  if (!remembered) os::RememberStderr();
-  dup2(ends[1], 2);
-  if (remembered) os::RememberStderr();
-  write();
-  dup2(saved, 2);
-  char buffer[2048];
-  const ssize_t size = read(ends[0], buffer, sizeof buffer);
-  for (const int file : {ends[0], ends[1], saved}) close(file);
-  return size > 0 ? std::string(buffer, static_cast<size_t>(size)) : "";
+using test::Captured;
+
+void WriteLine(const char* text) {
+  Line line;
+  line << text;
+  line.WriteStderr();
 }
 
 TEST(Line, IsWrittenWithItsEnd) {
-  EXPECT_EQ(Captured(true,
-                     [] {
-                       Line line;
-                       line << "budget " << uint64_t{7};
-                       line.WriteStderr();
-                     }),
-            "budget 7\n");
+  EXPECT_EQ(Captured([] { WriteLine("budget"); }), "budget\n");
 }
 
 TEST(Line, EndsEvenWhenItIsTooLong) {
-  const std::string text = Captured(true, [] {
-    Line line;
-    for (int i = 0; i < 1000; ++i) line << "x";
-    line.WriteStderr();
-  });
+  const std::string text = Captured([] { WriteLine(std::string(1000, 'x').c_str()); });
   ASSERT_GT(text.size(), 500u);
   EXPECT_EQ(text.find('\n'), text.size() - 1);
 }
 
 TEST(Line, GoesNowhereIfDescriptorTwoIsAnotherFileNow) {
-  EXPECT_EQ(Captured(false,
-                     [] {
-                       Line line;
-                       line << "lost";
-                       line.WriteStderr();
-                     }),
-            "");
+  EXPECT_EQ(Captured([] { WriteLine("lost"); }, test::Descriptor::kAnotherFile), "");
 }
 
 }  // namespace

@@ -1,0 +1,225 @@
+// Forks with secrets: what the child has, and that the parent keeps its own.
+#include "allocator/domain/fork.h"
+
+#include <gtest/gtest.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "allocator/heap/standard_heaps.h"
+#include "tests/unit/heap/objects.h"
+#include "tests/unit/seed.h"
+
+namespace secure_alloc {
+namespace {
+
+using test::kSecret;
+using test::Object;
+
+// From the smallest slot to an arena of its own.
+constexpr size_t kSizes[] = {1, 31, 100, 1000, 5000, 32767, 40000, 300000, 3 << 20};
+
+std::vector<Object> MakeSecrets() {
+  std::vector<Object> secrets;
+  for (const size_t size : kSizes) {
+    bool was_zero;
+    secrets.push_back(test::Make(size, size, kSecret, &was_zero));
+    EXPECT_NE(secrets.back().bytes, nullptr);
+  }
+  return secrets;
+}
+
+bool AreIntact(const std::vector<Object>& secrets) {
+  for (const Object& secret : secrets) {
+    if (!secret.IsIntact()) return false;
+  }
+  return true;
+}
+
+void Free(const std::vector<Object>& secrets) {
+  for (const Object& secret : secrets) entry::Free(secret.bytes, kSecret);
+}
+
+// fork(2) as the preload library wraps it, or -1.
+pid_t Fork() {
+  if (BeginFork() != 0) return -1;
+  const pid_t child = fork();
+  EndFork();
+  return child;
+}
+
+// The exit status of the child, or minus its signal.
+int Wait(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+// Everything a child may do with its secrets; 0 if all of it works.
+int UseSecrets(std::vector<Object>& secrets) {
+  if (!AreIntact(secrets)) return 1;
+  for (Object& secret : secrets) {
+    ++secret.number;
+    secret.Fill();
+  }
+  const std::vector<Object> more = MakeSecrets();
+  if (!AreIntact(secrets) || !AreIntact(more)) return 2;
+  Free(secrets);
+  Free(more);
+  entry::Trim();
+  return secret_budget.used() == 0 ? 0 : 3;
+}
+
+size_t SecretMappings() {
+  size_t count = 0;
+  char line[512];
+  FILE* const maps = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, maps) != nullptr) count += strstr(line, "/secretmem") != nullptr;
+  fclose(maps);
+  return count;
+}
+
+class ForkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(entry::Start());
+    entry::Trim();
+    ASSERT_EQ(secret_budget.used(), 0u);
+    secrets_ = MakeSecrets();
+    if (secret_pages.GetUsage().arenas[size_t(Protection::kSecret)] == 0) {
+      GTEST_SKIP() << "no memfd_secret(2) on this machine";
+    }
+  }
+  void TearDown() override {
+    EXPECT_TRUE(AreIntact(secrets_)) << "the parent's secrets changed";
+    Free(secrets_);
+    entry::Trim();
+    EXPECT_EQ(secret_budget.used(), 0u);
+  }
+  std::vector<Object> secrets_;
+};
+
+TEST_F(ForkTest, AChildHasItsOwnCopyOfEverySecret) {
+  const pid_t child = Fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(UseSecrets(secrets_));
+  EXPECT_EQ(Wait(child), 0);
+}
+
+TEST_F(ForkTest, TheHandlersAloneGiveIt) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(UseSecrets(secrets_));
+  EXPECT_EQ(Wait(child), 0);
+}
+
+TEST_F(ForkTest, AGrandchildHasItsOwnToo) {
+  const pid_t child = Fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::vector<Object> copy = secrets_;
+    const pid_t grandchild = Fork();
+    if (grandchild < 0) _exit(20);
+    if (grandchild == 0) _exit(UseSecrets(copy));
+    const int end = Wait(grandchild);
+    _exit(end != 0 ? 10 + end : UseSecrets(secrets_));
+  }
+  EXPECT_EQ(Wait(child), 0);
+}
+
+TEST_F(ForkTest, AChildOf_ForkFaultsOnTouchingASecret) {
+  for (const Object& secret : secrets_) {
+    const pid_t child = _Fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(*const_cast<volatile unsigned char*>(secret.bytes));
+    EXPECT_EQ(Wait(child), -SIGSEGV) << secret.size;
+  }
+}
+
+TEST_F(ForkTest, WhatIsAllocatedInTheWindowIsCopied) {
+  ASSERT_EQ(BeginFork(), 0);
+  std::vector<Object> late = MakeSecrets();
+  const pid_t child = fork();
+  EndFork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(AreIntact(secrets_) && AreIntact(late) ? 0 : 1);
+  EXPECT_EQ(Wait(child), 0);
+  Free(late);
+}
+
+TEST_F(ForkTest, WhatIsFreedInTheWindowIsNotThere) {
+  std::vector<Object> freed = MakeSecrets();
+  ASSERT_EQ(BeginFork(), 0);
+  Free(freed);
+  const pid_t child = fork();
+  EndFork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(UseSecrets(secrets_));
+  EXPECT_EQ(Wait(child), 0);
+}
+
+TEST_F(ForkTest, CopiesDoNotStayBehindInTheParent) {
+  const size_t before = SecretMappings();
+  for (int i = 0; i < 5; ++i) {
+    const pid_t child = Fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(0);
+    EXPECT_EQ(Wait(child), 0);
+  }
+  ASSERT_EQ(BeginFork(), 0);  // As if fork(2) then failed.
+  EndFork();
+  EXPECT_EQ(SecretMappings(), before);
+}
+
+TEST_F(ForkTest, OnlyPagesInUseAreCopied) {
+  const PageHeap::Usage before = secret_pages.GetUsage();
+  const pid_t child = Fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(0);
+  EXPECT_EQ(Wait(child), 0);
+  const size_t copied = secret_pages.GetUsage().copied_pages - before.copied_pages;
+  size_t needed = 0;
+  for (const size_t size : kSizes) needed += size;
+  EXPECT_GE(BytesOf(static_cast<Pages>(copied)), needed);
+  EXPECT_LE(BytesOf(static_cast<Pages>(copied)), before.used_bytes[size_t(Protection::kSecret)]);
+}
+
+TEST_F(ForkTest, ChildrenOfAProgramWithThreadsHaveWholeSecrets) {
+  const uint64_t seed = test::Seed();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 3; ++t) {
+    threads.emplace_back([&stop, seed, t] {
+      test::Random random(seed + t);
+      while (!stop) {
+        for (const entry::Call call : test::kBoth) {
+          entry::Free(entry::Allocate(1 + random() % (random() % 16 == 0 ? 90000 : 2000), call), call);
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 25; ++i) {
+    const pid_t child = Fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      const bool intact = AreIntact(secrets_);
+      const std::vector<Object> more = MakeSecrets();
+      const bool works = AreIntact(more) && AreIntact(secrets_);
+      Free(more);
+      Free(secrets_);
+      entry::Trim();  // Looks at every free slot there is.
+      _exit(!intact ? 1 : !works ? 2 : 0);
+    }
+    EXPECT_EQ(Wait(child), 0) << "fork " << i;
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace secure_alloc
