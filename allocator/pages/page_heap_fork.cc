@@ -81,13 +81,15 @@ int PageHeap::FillCopies() {
     if (arena->fork_copy == nullptr) {
       if (const int error = MakeCopy(arena); error != 0) return error;
     }
+    Pages copied = 0;
     const int error = ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
       char* const to = static_cast<char*>(arena->fork_copy) + BytesOf(first);
       if (const int fault = os::FaultIn(to, BytesOf(count)); fault != 0) return fault;
       std::memcpy(to, arena->AddressOf(first), BytesOf(count));
-      counters_.copied_pages += count;
+      copied += count;
       return 0;
     });
+    counters_.copied_pages += copied;
     if (error != 0) return error;
   }
   return 0;

@@ -147,11 +147,17 @@ TEST_F(Large, TrimGivesEverythingBack) {
 
 using LargeDeathTest = Large;
 
-TEST_F(LargeDeathTest, ALongOrdinaryRunFaultsWhileItWaits) {
-  unsigned char* const object = Allocate(kLong, kPublic);
-  entry::Free(object, kPublic);
-  EXPECT_EXIT(*const_cast<volatile unsigned char*>(object) = 1,
-              testing::KilledBySignal(SIGSEGV), "");
+TEST_F(LargeDeathTest, AWriteIntoAWaitingRunIsSeenAtReuse) {
+  for (const entry::Call call : kBoth) {
+    unsigned char* const object = Allocate(kLong, call);
+    entry::Free(object, call);
+    *const_cast<volatile unsigned char*>(object) = 1;
+    const auto reuse = [&] {
+      for (int i = 0; i < 64; ++i) entry::Free(Allocate(kLong, call), call);
+    };
+    EXPECT_EXIT(reuse(), testing::KilledBySignal(SIGABRT), "write after free");
+    *const_cast<volatile unsigned char*>(object) = 0;
+  }
 }
 
 TEST_F(LargeDeathTest, TheFirstByteBehindTheRunFaults) {

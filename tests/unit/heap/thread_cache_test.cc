@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <thread>
-#include <vector>
 
 #include "allocator/heap/standard_heaps.h"
 #include "tests/unit/heap/objects.h"
@@ -16,47 +16,65 @@ namespace {
 
 using test::kBoth;
 
+constexpr unsigned kReserve = 4, kCapacity = 64;
+
 void* Slot(uintptr_t number) { return reinterpret_cast<void*>(number * 64); }
 
-TEST(CacheBin, AGivenSlotIsNeverLast) {
+// A bin with slots 1 to `count`, as a thread cache has it.
+struct TestBin : CacheBin {
+  explicit TestBin(unsigned count) {
+    floor = slots.data() + kReserve;
+    room = (kCapacity - kReserve) * sizeof(void*);
+    reserve = kReserve;
+    SetCount(count);
+    for (unsigned i = 0; i < count; ++i) slots[i] = Slot(i + 1);
+  }
+  std::array<void*, kCapacity + 8> slots = {};
+};
+
+TEST(CacheBin, AGivenSlotIsNeverNext) {
   RandomBits random;
   random.Stir(test::Seed());
-  std::vector<void*> slots(64);
-  CacheBin bin = {slots.data(), 0, 64, 64, 4};
-  bin.slots[bin.count++] = Slot(1);
-  for (uintptr_t number = 2; bin.CanGive(); ++number) {
-    void* const last = bin.Last();
+  TestBin bin(kReserve + 1);
+  for (uintptr_t number = 100; bin.CanGive(); ++number) {
     bin.Give(Slot(number), random);
-    // What was last moves up or stays; the new slot is below it.
-    ASSERT_NE(bin.Last(), Slot(number));
-    ASSERT_NE(std::find(slots.begin(), slots.end(), last), slots.end());
+    ASSERT_NE(bin.top[-1], Slot(number));
   }
-  EXPECT_EQ(bin.count, 64);
-  EXPECT_EQ(std::set<void*>(slots.begin(), slots.end()).size(), 64u) << "none lost, none twice";
+  EXPECT_EQ(bin.count(), kCapacity);
+  EXPECT_EQ(std::set<void*>(bin.slots.begin(), bin.slots.begin() + kCapacity).size(), kCapacity)
+      << "none lost, none twice";
+  EXPECT_EQ(bin.slots[kCapacity], nullptr) << "nothing behind the array";
 }
 
 TEST(CacheBin, AGivenSlotMayLandInEveryPlaceOfTheWindow) {
   RandomBits random;
   random.Stir(test::Seed());
-  std::set<size_t> places;
+  std::set<long> places;
   for (int i = 0; i < 2000; ++i) {
-    std::vector<void*> slots(64);
-    CacheBin bin = {slots.data(), 40, 64, 64, 4};
-    for (size_t s = 0; s < 40; ++s) slots[s] = Slot(s + 1);
+    TestBin bin(40);
     bin.Give(Slot(100), random);
-    places.insert(static_cast<size_t>(std::find(slots.begin(), slots.end(), Slot(100)) - slots.begin()));
+    places.insert(std::find(bin.slots.begin(), bin.slots.end(), Slot(100)) - bin.slots.begin());
   }
-  EXPECT_EQ(places.size(), size_t{CacheBin::kWindow});
-  EXPECT_EQ(*places.rbegin(), 39u);
+  EXPECT_EQ(places, (std::set<long>{36, 37, 38, 39}));
 }
 
-TEST(CacheBin, EmptyFullAndForeignBinsTakeTheSlowPath) {
-  void* slots[8];
-  EXPECT_FALSE((CacheBin{slots, 4, 8, 64, 4}.CanTake())) << "the reserve stays";
-  EXPECT_TRUE((CacheBin{slots, 5, 8, 64, 4}.CanTake()));
-  EXPECT_FALSE((CacheBin{slots, 0, 8, 64, 4}.CanGive())) << "it would be next";
-  EXPECT_TRUE((CacheBin{slots, 1, 8, 64, 4}.CanGive()));
-  EXPECT_FALSE((CacheBin{slots, 8, 8, 64, 4}.CanGive()));
+TEST(CacheBin, TakesFromTheTopDownToTheReserve) {
+  TestBin bin(10);
+  for (uintptr_t number = 10; number > kReserve; --number) {
+    ASSERT_TRUE(bin.CanTake());
+    ASSERT_EQ(bin.Take(), Slot(number));
+  }
+  EXPECT_FALSE(bin.CanTake());
+  EXPECT_EQ(bin.count(), kReserve);
+}
+
+TEST(CacheBin, TakesTheSlowPathBelowItsReserveAndWhenFull) {
+  for (unsigned count = 0; count <= kCapacity; ++count) {
+    const TestBin bin(count);
+    EXPECT_EQ(bin.CanTake(), count > kReserve) << count;
+    EXPECT_EQ(bin.CanGive(), count >= kReserve && count < kCapacity) << count;
+    EXPECT_EQ(bin.capacity(), kCapacity);
+  }
   for (const CacheBin& bin : no_cache.bins) EXPECT_FALSE(bin.CanTake() || bin.CanGive());
 }
 

@@ -63,7 +63,7 @@ class Trial {
     const Pages count = 1 + static_cast<Pages>(random_() % (random_() % 8 == 0 ? 200 : 12));
     const size_t alignment = kPageSize << (random_() % 4 == 0 ? random_() % 7 : 0);
     int error = 0;
-    bool taken;
+    bool taken = false;
     switch (held.kind) {
       case Kind::kPlain:
         taken = heap_.TryTake(static_cast<unsigned>(random_() % 5), &held.run, &error);

@@ -53,7 +53,9 @@ TEST(CheckByte, IsNeverZeroAndDiffersFromPlaceToPlace) {
   for (int keys = 0; keys < 8; ++keys) {
     check_key = random() | 1;
     std::vector<int> seen(256);
-    for (uint64_t granule = 0; granule < 100000; ++granule) ++seen[CheckByte(granule)];
+    for (uintptr_t at = 0x7f0000000000; at < 0x7f0000200000; at += 16) {
+      ++seen[CheckByte(reinterpret_cast<void*>(at))];
+    }
     EXPECT_EQ(seen[0], 0);
     EXPECT_EQ(std::count_if(seen.begin(), seen.end(), [](int n) { return n > 0; }), 128);
   }
@@ -64,14 +66,14 @@ TEST(CheckBytes, HoldUntilEitherChangesInAnyBit) {
   alignas(16) char slot[160] = {};
   for (size_t slack = 1; slack < sizeof slot; ++slack) {
     std::fill(std::begin(slot), std::end(slot), 0);
-    SetCheckBytes(slot, sizeof slot, slack, 7);
+    SetCheckBytes(slot, sizeof slot, slack);
     const auto set = std::count_if(std::begin(slot), std::end(slot), [](char c) { return c != 0; });
     ASSERT_EQ(set, slack == 1 ? 1 : 2) << "the asked bytes and the zeros behind stay";
-    ASSERT_TRUE(CheckBytesHold(slot, sizeof slot, slack, 7));
+    ASSERT_TRUE(CheckBytesHold(slot, sizeof slot, slack));
     for (const size_t at : {sizeof slot - slack, sizeof slot - 1}) {
       for (int bit = 0; bit < 8; ++bit) {
         slot[at] = static_cast<char>(slot[at] ^ (1 << bit));
-        ASSERT_FALSE(CheckBytesHold(slot, sizeof slot, slack, 7));
+        ASSERT_FALSE(CheckBytesHold(slot, sizeof slot, slack));
         slot[at] = static_cast<char>(slot[at] ^ (1 << bit));
       }
     }
@@ -79,11 +81,13 @@ TEST(CheckBytes, HoldUntilEitherChangesInAnyBit) {
 }
 
 TEST(CheckBytes, DoNotHoldElsewhere) {
-  alignas(16) char slot[64] = {};
+  constexpr size_t kSlots = 1000;
+  alignas(16) static char slots[kSlots][64];
+  SetCheckBytes(slots[0], 64, 4);
   int held = 0;
-  SetCheckBytes(slot, sizeof slot, 4, 1000);
-  for (uint64_t granule = 1001; granule < 2000; ++granule) {
-    held += CheckBytesHold(slot, sizeof slot, 4, granule);
+  for (size_t i = 1; i < kSlots; ++i) {
+    std::copy_n(slots[0], 64, slots[i]);
+    held += CheckBytesHold(slots[i], 64, 4);
   }
   EXPECT_LT(held, 50) << "of 999; a 128th by chance";
 }
