@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# The parts of bench/figures.sh, one function each. Source it there: it has LIBRARY, MICRO, WORK and
+# REPEAT, `record PART` for what is measured, and the servers of tests/servers.
+
+# Whose malloc, and what to preload for it: ours, and of the others those that are installed.
+declare -A PRELOAD_OF
+VARIANTS=()
+
+find_variants() {
+  local name library
+  VARIANTS=(base ours)
+  PRELOAD_OF=([base]='' [ours]="${LIBRARY}")
+  for name in jemalloc:libjemalloc.so.2 mimalloc:libmimalloc.so.2 tcmalloc:libtcmalloc_minimal.so.4; do
+    library="$(ldconfig -p | awk -v name="${name#*:}" '$1 == name { print $NF; exit }')"
+    [[ -n "${library}" ]] || continue
+    VARIANTS+=("${name%%:*}")
+    PRELOAD_OF["${name%%:*}"]="${library}"
+  done
+}
+
+preloading() {
+  env LD_PRELOAD="${PRELOAD_OF[$1]}" "${@:2}"
+}
+
+# run_benchmark COMMAND...: Google Benchmark's figures, as lines of name and CPU time in ns.
+run_benchmark() {
+  "$@" --benchmark_format=csv "--benchmark_min_time=$(quick_or 0.0001 0.05)" 2>"${WORK}/log" |
+    awk -F, '/^"/ { gsub("\"", "", $1); sub("/.*", "", $1); print $1 "\t" $4 }' ||
+    { cat "${WORK}/log" >&2; die "$* failed; its messages are above"; }
+}
+
+measure_malloc() {
+  local turn variant
+  find_variants
+  for ((turn = 1; turn <= REPEAT; turn++)); do
+    say "== malloc, ${turn} of ${REPEAT}: ${VARIANTS[*]}"
+    for variant in "${VARIANTS[@]}"; do
+      run_benchmark preloading "${variant}" "${MICRO}/malloc_bench" |
+        awk -F'\t' -v variant="${variant}" -v OFS='\t' '{ print $1, "ns", variant, $2 }' |
+        record malloc
+    done
+  done
+}
+
+# count_instructions VARIANT COMMAND...: of the whole run.
+count_instructions() {
+  preloading "$1" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+    --soname-synonyms=somalloc=nouserintercepts "${@:2}" 2>"${WORK}/log" || true
+  sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "${WORK}/log" | grep . ||
+    { cat "${WORK}/log" >&2; die "valgrind counted nothing for $1; its messages are above"; }
+}
+
+# Two counts differ by the pairs between them; the first pairs, which fill caches, are in both.
+measure_instructions() {
+  local size variant few many first=1000 pairs
+  pairs="$(quick_or 1000 100000)"
+  need valgrind valgrind
+  find_variants
+  for size in 16 64 256; do
+    say "== instructions, ${size} B: ${VARIANTS[*]}"
+    for variant in "${VARIANTS[@]}"; do
+      few="$(count_instructions "${variant}" "${MICRO}/pair_loop" "${size}" "${first}")"
+      many="$(count_instructions "${variant}" "${MICRO}/pair_loop" "${size}" $((first + pairs)))"
+      awk -v few="${few}" -v many="${many}" -v pairs="${pairs}" -v OFS='\t' \
+        -v figure="malloc+free ${size} B" -v variant="${variant}" \
+        'BEGIN { print figure, "instr.", variant, (many - few) / pairs }' | record instructions
+    done
+  done
+}
+
+# Here the base is the same library's ordinary heap.
+measure_secret() {
+  local turn
+  find_variants
+  for ((turn = 1; turn <= REPEAT; turn++)); do
+    say "== secret, ${turn} of ${REPEAT}"
+    run_benchmark preloading ours "${MICRO}/secret_bench" |
+      awk -F'[|\t]' -v OFS='\t' '{ print $2, "ns", $1 == "secret" ? "ours" : "base", $3 }' |
+      record secret
+  done
+  preloading ours "${MICRO}/secret_footprint" 32 10000 | record secret
+}
+
+measure_start() {
+  local count
+  count="$(quick_or 2 300)"
+  say "== start: /bin/true, ${count} times each"
+  "${MICRO}/start_cost" "${count}" "${LIBRARY}" /bin/true | record start
+}
+
+measure_fork() {
+  local turn mib variant
+  find_variants
+  for ((turn = 1; turn <= REPEAT; turn++)); do
+    say "== fork, ${turn} of ${REPEAT}: with 0, 1, 8 MiB of secrets"
+    for mib in 0 1 8; do
+      for variant in base ours; do
+        preloading "${variant}" "${MICRO}/fork_cost" "${mib}" "$(quick_or 1 10)" "${variant}"
+      done
+    done
+  done | record fork
+}
+
+# start_variants SERVER DIR KEY: it runs twice, without the library and with it; sets PIDS, PORTS.
+start_variants() {
+  local variant
+  PIDS=() PORTS=()
+  for variant in base ours; do
+    mkdir -p "$2/${variant}"
+    chmod 0711 "$2" "$2/${variant}"
+    LAUNCH=()
+    [[ "${variant}" == base ]] || LAUNCH=(env "LD_PRELOAD=${LIBRARY}")
+    [[ -e "$2/key.pem" ]] || make_certificate "$2" "$3"
+    cp "$2/key.pem" "$2/cert.pem" "$2/${variant}/"
+    "start_$1" "$2/${variant}" || die "$1 does not start; is it installed? tools/install_deps.sh"
+    PIDS+=("${PID}")
+    PORTS+=("${PORT}")
+  done
+}
+
+measure_tls() {
+  local server key PIDS PORTS NGINX_WORKERS=1
+  for server in openssl nginx; do
+    for key in rsa ec; do
+      say "== tls: ${server}, ${key} key, ${REPEAT} by turns"
+      start_variants "${server}" "${WORK}/tls-${server}-${key}" "${key}"
+      "${SERVER_PYTHON}" -B "${ROOT}/bench/tls_handshakes.py" "${server}, ${key} key" \
+        "$(quick_or 5 300)" "${REPEAT}" "base:${PIDS[0]}:${PORTS[0]}" "ours:${PIDS[1]}:${PORTS[1]}" |
+        record tls
+      stop_servers
+    done
+  done
+}
+
+# Files of secret memory that a process has mapped: one for each arena.
+secret_arenas() {
+  awk '/\/secretmem \(deleted\)$/ { print $4, $5 }' "/proc/$1/maps" | sort -u | wc -l
+}
+
+resident_kib() {
+  awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"
+}
+
+# sum_over_tree FUNCTION PID: it and its children.
+sum_over_tree() {
+  local pid sum=0
+  for pid in $(process_tree "$2"); do
+    sum=$((sum + $("$1" "${pid}")))
+  done
+  echo "${sum}"
+}
+
+# examine_program NAME VARIANT PID
+examine_program() {
+  printf '%s\t%s\t%s\t%s\n' \
+    "$1, resident memory" KiB "$2" "$(resident_kib "$3")"
+  [[ "$2" == ours ]] || return 0
+  printf '%s\t%s\t%s\t%s\n' \
+    "$1, secret arenas" arenas ours "$(secret_arenas "$3")" \
+    "$1, secret pages" pages ours "$(($(secret_kib "$3") * 1024 / $(getconf PAGESIZE)))" \
+    "$1, its processes" processes ours "$(process_tree "$3" | wc -l)" \
+    "$1, secret pages of all processes" pages ours \
+    "$(($(sum_over_tree secret_kib "$3") * 1024 / $(getconf PAGESIZE)))"
+}
+
+# After 20 requests, while one more connection is open.
+measure_programs() {
+  local server i variant dir PIDS PORTS NGINX_WORKERS=1
+  for server in openssl python_fork redis nginx postgres; do
+    say "== programs: ${server}"
+    dir="${WORK}/program-${server}"
+    start_variants "${server}" "${dir}" rsa
+    for i in 0 1; do
+      variant=base
+      ((i == 0)) || variant=ours
+      tls_requests "${server}" "${PORTS[i]}" 20 "${dir}/cert.pem" >"${WORK}/log" ||
+        die "${server} (${variant}) served $(cat "${WORK}/log") of 20 requests"
+      tls_hold "${server}" "${PORTS[i]}" 1 "${dir}/${variant}/hold"
+      examine_program "${server}" "${variant}" "${PIDS[i]}" | record programs
+      rm -f "${dir}/${variant}/hold"
+    done
+    stop_servers
+  done
+}

@@ -1,0 +1,82 @@
+"""Medians of what bench/figures.sh recorded, as one table: table.py RECORDS
+
+A record is a line of PART, FIGURE, UNIT, VARIANT and VALUE, with tabs between. Each figure is a
+row: the median of each variant, then the ratio of `ours` to `base`: the median of the ratios of
+values taken one after the other, with their quartiles, so that a machine that slows down for a
+while changes little. Where the two have no such pairs, it is the ratio of the medians.
+"""
+
+import statistics
+import sys
+
+HEADINGS = {"base": "without", "ours": "with"}
+NOTE = """
+without: glibc and no library; in part `secret` the same library's ordinary heap. with: the library
+preloaded. Medians; the ratio is with/without, in brackets the quartiles of single ratios."""
+
+
+def read(lines):
+    """Values by figure (part, name, unit) and variant, both in order of appearance."""
+    figures = {}
+    for line in lines:
+        part, name, unit, variant, value = line.rstrip("\n").split("\t")
+        figures.setdefault((part, name, unit), {}).setdefault(variant, []).append(float(value))
+    return figures
+
+
+def show(number):
+    """Counts as they are; of the rest three digits that mean something, and no exponent."""
+    if abs(number) >= 100 or number == int(number):
+        return f"{number:.0f}"
+    return f"{number:.2f}" if abs(number) < 10 else f"{number:.1f}"
+
+
+def show_median(values):
+    return show(statistics.median(values)) if values else "-"
+
+
+def show_ratio(base, ours):
+    if not base or not ours or min(base) == 0:
+        return "-"
+    if len(base) != len(ours):
+        return f"{statistics.median(ours) / statistics.median(base):.2f}"
+    ratios = [our / their for our, their in zip(ours, base)]
+    text = f"{statistics.median(ratios):.2f}"
+    if len(ratios) < 3:
+        return text
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{text} ({low:.2f}-{high:.2f})"
+
+
+def rows(figures):
+    variants = ["base", "ours"]
+    for values in figures.values():
+        variants += [variant for variant in values if variant not in variants]
+    peers = variants[2:]
+    yield ["part", "figure", "unit", *(HEADINGS[v] for v in variants[:2]), "ratio", *peers]
+    for key, values in figures.items():
+        medians = [show_median(values.get(variant)) for variant in variants]
+        ratio = show_ratio(values.get("base"), values.get("ours"))
+        yield [*key, *medians[:2], ratio, *medians[2:]]
+
+
+def layout(table):
+    """Markdown, in columns: words to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*table)]
+    rule = ["-" * width if i < 3 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    for row in [table[0], rule, *table[1:]]:
+        cells = [c.ljust(w) if i < 3 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as records:
+        figures = read(records)
+    if not figures:
+        sys.exit("table: nothing was recorded; the messages above say why")
+    print("\n".join(layout(list(rows(figures)))))
+    print(NOTE)
+
+
+if __name__ == "__main__":
+    main()
