@@ -10,7 +10,9 @@
 // (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
 // copied. While a fork is under way each new arena brings its copy along.
 //
-// Locking: mutex() (rank 5) for everything but the constructor and Configure().
+// Locking: mutex() (rank 5) for everything but the constructor.
+//
+// page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_fork.cc: fork.
 #pragma once
 
 #include <atomic>
@@ -33,6 +35,9 @@ struct PageHeapPolicy {
 class PageHeap {
  public:
   static constexpr unsigned kMaxLadder = 3;
+  // Inaccessible pages at either end of a guarded run, and of an arena that does not fill
+  // its spans: secrets are never next to anything.
+  static constexpr Pages kMargin = 1;
 
   constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget)
       : policy_(policy), budget_(budget), ladder_{&first}, next_step_(policy.first_step) {}

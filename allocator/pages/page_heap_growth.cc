@@ -1,0 +1,213 @@
+// The part of the page heap in which arenas come and go.
+#include <errno.h>
+
+#include <algorithm>
+
+#include "allocator/base/fault.h"
+#include "allocator/base/random.h"
+#include "allocator/os/os.h"
+#include "allocator/pages/page_heap.h"
+#include "allocator/pages/space.h"
+
+namespace secure_alloc {
+namespace {
+
+// A process at its limits must not make a dozen system calls for each allocation.
+constexpr unsigned kRefusalsRemembered = 256;
+
+bool MayHelpToAskForLess(int error) { return error == EAGAIN || error == ENOMEM || error == EFAULT; }
+
+}  // namespace
+
+void PageHeap::SetLadder(const Source* const* ladder, unsigned count) {
+  SA_CHECK(count >= 1 && count <= kMaxLadder);
+  for (unsigned i = 0; i < count; ++i) ladder_[i] = ladder[i];
+  ladder_size_ = count;
+  MutexLock lock(mutex_);
+  refusals_left_ = 0;
+}
+
+// --- Arenas come and go ------------------------------------------------------------
+
+Pages PageHeap::LargestArena() const {
+  if (policy_.arena_pages == 0) return policy_.last_step;
+  // In a small space one arena must not take it all.
+  return std::min(policy_.arena_pages, PagesFor(std::max(kSpanSize, space.size() / 16)));
+}
+
+Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment, bool whole) {
+  const bool fills_spans = policy_.arena_pages != 0 && !whole;
+  const size_t margins = fills_spans ? 0 : BytesOf(2 * kMargin);
+  const size_t padding = alignment > kPageSize ? alignment : 0;
+  const size_t needed = BytesOf(capacity) + margins + padding;
+  const uint32_t spans = static_cast<uint32_t>((needed + kSpanSize - 1) / kSpanSize);
+  const uintptr_t first_span = space.TakeSpans(spans, source.protection() == Protection::kPlain);
+  if (first_span == 0) return nullptr;
+  Arena* const arena = Arena::New(whole ? 2 : capacity, policy_.record_pages);
+  if (arena == nullptr) {
+    space.GiveSpans(first_span, spans);
+    return nullptr;
+  }
+  arena->capacity = capacity;
+  arena->source = &source;
+  arena->heap = this;
+  arena->whole = whole;
+  arena->first_span = first_span;
+  arena->spans = spans;
+  if (fills_spans) {
+    arena->base = first_span;
+  } else if (padding != 0) {
+    arena->base = RoundUp(first_span + BytesOf(kMargin), alignment);
+  } else {
+    const size_t room = spans * kSpanSize / kPageSize - capacity - 2 * kMargin + 1;
+    arena->base = first_span + BytesOf(kMargin + static_cast<Pages>(RandomWord() % room));
+  }
+  if (!whole) arena->buddy.Init(arena->info, capacity);
+  return arena;
+}
+
+int PageHeap::MapPages(Arena* arena, Pages count) {
+  const size_t bytes = BytesOf(count);
+  if (budget_ != nullptr && !budget_->TryCharge(bytes)) return EAGAIN;
+  const int error = arena->source->Map(arena->AddressOf(arena->grown), bytes);
+  if (error != 0) {
+    if (budget_ != nullptr) budget_->Release(bytes);
+    return error;
+  }
+  if (!arena->whole) arena->buddy.Give(arena->grown, count);
+  arena->grown += count;
+  // A child made now must find a copy of what comes to lie here.
+  if (fork_under_way_ && arena->source->in_child() == InChild::kAbsent) {
+    const int copy_error = MakeCopy(arena);
+    if (copy_error != 0) return copy_error;
+  }
+  return 0;
+}
+
+void PageHeap::Link(Arena* arena) {
+  arena->next = arenas_;
+  arena->previous = nullptr;
+  if (arenas_ != nullptr) arenas_->previous = arena;
+  arenas_ = arena;
+}
+
+void PageHeap::Unlink(Arena* arena) {
+  (arena->previous != nullptr ? arena->previous->next : arenas_) = arena->next;
+  if (arena->next != nullptr) arena->next->previous = arena->previous;
+}
+
+// The arena is not linked. Its pages, if any, leave with it.
+void PageHeap::DeleteArena(Arena* arena) {
+  if (arena->fork_copy != nullptr) os::Unmap(arena->fork_copy, arena->bytes());
+  if (arena->grown > 0) {
+    arena->source->Unmap(arena->AddressOf(0), arena->bytes());
+    if (budget_ != nullptr) budget_->Release(arena->bytes());
+    refusals_left_ = 0;
+  }
+  space.GiveSpans(arena->first_span, arena->spans);
+  Arena::Delete(arena);
+}
+
+void PageHeap::ReleaseEmptyBeyond(Pages kept) {
+  Arena* next;
+  for (Arena* arena = arenas_; arena != nullptr && empty_pages_ > kept; arena = next) {
+    next = arena->next;
+    if (arena->whole || arena->free_pages() != arena->grown) continue;
+    ReleaseEmpty(arena);
+    // Use has fallen: the next arena may be smaller again.
+    next_step_ = std::max(policy_.first_step, next_step_ / 2);
+  }
+}
+
+void PageHeap::ReleaseEmpty(Arena* arena) {
+  empty_pages_ -= arena->grown;
+  if (arena == growing_) growing_ = nullptr;
+  Unlink(arena);
+  DeleteArena(arena);
+}
+
+// --- Growth ------------------------------------------------------------------------
+
+int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
+  const Pages largest = LargestArena();
+  if (Arena* const arena = growing_; arena != nullptr) {
+    // Up to and with the next place where a run of `needed` pages can start.
+    const Pages fit = static_cast<Pages>(RoundUp(arena->grown, needed)) + needed - arena->grown;
+    const Pages count = std::min(std::max(step, fit), arena->capacity - arena->grown);
+    if (count >= fit) {
+      const bool was_empty = arena->free_pages() == arena->grown;
+      const int error = MapPages(arena, count);
+      if (error == 0 && was_empty) empty_pages_ += count;
+      return error;
+    }
+  }
+  const Pages capacity = policy_.arena_pages != 0 ? largest : step;
+  Arena* const arena = NewArena(source, capacity, 1, /*whole=*/false);
+  if (arena == nullptr) return ENOMEM;
+  int error = MapPages(arena, step);
+  // Where memlock is charged at the fault, mapping says nothing: ask for what is needed.
+  if (error == 0 && source.protection() == Protection::kSecret) {
+    error = PreparePages(arena, 0, needed);
+  }
+  if (error != 0) {
+    DeleteArena(arena);
+    return error;
+  }
+  empty_pages_ += arena->grown;
+  if (policy_.arena_pages != 0) growing_ = arena;
+  Link(arena);
+  space.SetOwner(arena->first_span, arena->spans, arena);
+  return 0;
+}
+
+int PageHeap::GrowFrom(const Source& source, Pages needed) {
+  // Not more than the budget has room for: a refusal costs many system calls.
+  const size_t room = budget_ == nullptr ? SIZE_MAX : budget_->room();
+  if (BytesOf(needed) > room) return EAGAIN;
+  const size_t affordable = std::min<size_t>(room >> kPageShift, LargestArena());
+  const Pages first = static_cast<Pages>(std::min<size_t>(next_step_, affordable));
+  for (Pages step = std::max(first, needed);; step = std::max(needed, step / 2)) {
+    const int error = GrowBy(source, step, needed);
+    if (error == 0) {
+      next_step_ = std::min(std::max(step * 2, policy_.first_step), policy_.last_step);
+      return 0;
+    }
+    if (step == needed || !MayHelpToAskForLess(error)) return error;
+  }
+}
+
+void PageHeap::CountFallback(unsigned rung, int error) {
+  if (rung == 0) return;
+  fallbacks_.fetch_add(1, std::memory_order_relaxed);
+  counters_.fallback_error = error;
+}
+
+bool PageHeap::Grow(Pages needed, int* error) {
+  // What was refused is refused again, until pages come back or after a while.
+  if (refusals_left_ > 0 && needed >= refused_pages_) {
+    *error = refusal_;
+    if (--refusals_left_ == 0) {
+      for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->exhausted = false;
+    }
+    return false;
+  }
+  for (unsigned rung = 0; rung < ladder_size_; ++rung) {
+    int refusal = GrowFrom(*ladder_[rung], needed);
+    if (refusal != 0 && MayHelpToAskForLess(refusal) && empty_pages_ > 0) {
+      // Idle arenas, none of them long enough, make room for one that is.
+      ReleaseEmptyBeyond(0);
+      refusal = GrowFrom(*ladder_[rung], needed);
+    }
+    if (refusal == 0) {
+      CountFallback(rung, *error);
+      return true;
+    }
+    if (rung == 0) *error = refusal;
+  }
+  refusals_left_ = kRefusalsRemembered;
+  refused_pages_ = needed;
+  refusal_ = *error;
+  return false;
+}
+
+}  // namespace secure_alloc
