@@ -1,0 +1,44 @@
+// What the files of this layer share.
+#pragma once
+
+#include <asm/unistd.h>
+#include <signal.h>
+#include <time.h>
+
+#include <cstdint>
+
+#include "allocator/os/syscall.h"
+
+namespace secure_alloc::os {
+
+inline long Int(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+// Of a raw system call: did it fail, and the errno value.
+inline bool Failed(long result) { return result < 0 && result > -4096; }
+inline int Error(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
+
+// While it lives `signal` is blocked; one that was raised in between by this thread is
+// taken back. For calls that answer with a signal where an errno value will do.
+class SignalHeld {
+ public:
+  explicit SignalHeld(int signal) : set_(uint64_t{1} << (signal - 1)) {
+    Syscall(__NR_rt_sigpending, Int(&pending_), sizeof pending_);
+    Syscall(__NR_rt_sigprocmask, SIG_BLOCK, Int(&set_), Int(&old_mask_), sizeof old_mask_);
+  }
+  ~SignalHeld() {
+    if ((pending_ & set_) == 0) {
+      struct timespec no_wait = {};
+      Syscall(__NR_rt_sigtimedwait, Int(&set_), 0, Int(&no_wait), sizeof set_);
+    }
+    Syscall(__NR_rt_sigprocmask, SIG_SETMASK, Int(&old_mask_), 0, sizeof old_mask_);
+  }
+  SignalHeld(const SignalHeld&) = delete;
+  SignalHeld& operator=(const SignalHeld&) = delete;
+
+ private:
+  uint64_t set_;
+  uint64_t pending_ = 0;
+  uint64_t old_mask_ = 0;
+};
+
+}  // namespace secure_alloc::os

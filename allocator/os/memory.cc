@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "allocator/os/internal.h"
+#include "allocator/os/os.h"
+
+#ifndef __NR_memfd_secret
+#define __NR_memfd_secret 447
+#endif
+
+namespace secure_alloc::os {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+void* MapOrNull(void* address, size_t length, int protection, int flags) {
+  const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
+                              MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
+int Advise(void* address, size_t length, int advice) {
+  return Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), advice));
+}
+
+int Protect(void* address, size_t length, int protection) {
+  return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
+}
+
+}  // namespace
+
+void* Reserve(size_t length) {
+  void* const range = MapOrNull(nullptr, length, PROT_NONE, MAP_NORESERVE);
+  if (range != nullptr) SetDumped(range, length, false);
+  return range;
+}
+
+void SetDumped(void* address, size_t length, bool dumped) {
+  (void)Advise(address, length, dumped ? MADV_DODUMP : MADV_DONTDUMP);
+}
+
+void Unmap(void* address, size_t length) {
+  // Fails only when the map count is spent in the middle of a mapping: the
+  // pages then stay ours, unused, which is the best that can be had.
+  Syscall(__NR_munmap, Int(address), static_cast<long>(length));
+}
+
+int Unreserve(void* address, size_t length) {
+  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  // Under mlockall(MCL_FUTURE) a new mapping counts before the old one is gone.
+  const int error = Discard(address, length);
+  return error != 0 ? error : Forbid(address, length);
+}
+
+int UnreserveSecret(void* address, size_t length) {
+  if (MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED)) return 0;
+  // As above, but such pages can't be emptied: they go first.
+  Unmap(address, length);
+  return MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE) ? 0 : ENOMEM;
+}
+
+int Commit(void* address, size_t length) {
+  return Protect(address, length, PROT_READ | PROT_WRITE);
+}
+
+int Forbid(void* address, size_t length) { return Protect(address, length, PROT_NONE); }
+
+void* MapAnonymous(size_t length) {
+  return MapOrNull(nullptr, length, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+}
+
+void* MapShared(size_t length) {
+  const long result = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
+}
+
+int Discard(void* address, size_t length) {
+  constexpr int kDontNeedLocked = 24;  // MADV_DONTNEED_LOCKED, Linux 5.18
+  const int error = Advise(address, length, MADV_DONTNEED);
+  // EINVAL: locked by mlockall(2).
+  if (error == EINVAL && Advise(address, length, kDontNeedLocked) == 0) return 0;
+  if (error == 0) return 0;
+  // An older kernel, or a sandbox: zeros by stores, and the memory stays.
+  if (const int refused = Commit(address, length); refused != 0) return refused;
+  std::memset(address, 0, length);
+  return 0;
+}
+
+int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
+  const long file = Syscall(__NR_memfd_secret, O_CLOEXEC);
+  if (Failed(file)) return Error(file);
+  int error;
+  {
+    SignalHeld file_size_signal(SIGXFSZ);
+    error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(length)));
+  }
+  // Elsewhere first: with MAP_FIXED the kernel would unmap the place, then refuse, and
+  // leave a hole for anybody to fill.
+  long place = -1;
+  if (error == 0) {
+    place = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE, MAP_SHARED,
+                    file, 0);
+    if (Failed(place)) error = Error(place);
+  }
+  Syscall(__NR_close, file);  // The mapping keeps the file; nothing to do about an error.
+  if (error != 0) return error;
+  void* pages = reinterpret_cast<void*>(place);
+  error = Advise(pages, length, MADV_DONTDUMP);
+  if (error == 0 && !inherit) error = KeepFromChildren(pages, length);
+  if (error == 0 && address != nullptr) error = Move(pages, address, length);
+  if (error != 0) {
+    Unmap(pages, length);
+    return error;
+  }
+  *mapped = address != nullptr ? address : pages;
+  return 0;
+}
+
+int Move(void* from, void* to, size_t length) {
+  const long result = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
+                              static_cast<long>(length), MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
+  return Failed(result) ? Error(result) : 0;
+}
+
+int TryMove() {
+  char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * kPage, PROT_NONE, MAP_NORESERVE));
+  if (pages == nullptr) return ENOMEM;
+  const int error = Move(pages + kPage, pages, kPage);
+  Unmap(pages, 2 * kPage);
+  return error;
+}
+
+int KeepFromChildren(void* address, size_t length) {
+  return Advise(address, length, MADV_DONTFORK);
+}
+
+int LockUndumped(void* address, size_t length) {
+  const int error = Advise(address, length, MADV_DONTDUMP);
+  if (error != 0) return error;
+  return Error(Syscall(__NR_mlock, Int(address), static_cast<long>(length)));
+}
+
+int FaultIn(void* address, size_t length) {
+  char* const begin = static_cast<char*>(address);
+  for (char* page = begin; page < begin + length; page += kPage) {
+    long result;
+    do {
+      result = Syscall(__NR_getrandom, Int(page), 1, 0);
+    } while (result == -EINTR);
+    if (result != 1) return result == -EFAULT ? EFAULT : EIO;
+    *page = 0;
+  }
+  return 0;
+}
+
+}  // namespace secure_alloc::os
