@@ -85,10 +85,9 @@ void* Resize(void* object, size_t size, Call call) {
   }
   ObjectInfo info;
   if (!Inspect(object, call.caller, &info)) return ResizePeers(object, size, call);
-  const unsigned first_bin = info.bin & kHeapStride;
-  const bool moves_up = first_bin < call.first_bin;
+  const bool moves_up = info.first_bin < call.first_bin;
   if (!moves_up && TryResize(object, size, call.caller)) return object;
-  return Move(object, info.size, size, {std::max(first_bin, call.first_bin), call.caller});
+  return Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
 }
 
 void* AllocateAligned(size_t alignment, size_t size, Call call) {

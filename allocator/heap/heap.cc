@@ -165,14 +165,16 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
   const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
-  info->bin = state & ~kLive;
+  const unsigned bin = state & ~kLive;
+  // A forgotten object was a secret.
+  info->first_bin = bin == kForgottenClass ? kHeapStride : bin & kHeapStride;
   const size_t slot_size = kLiveSlotSize[state];
   if (slot_size != 0) [[likely]] {
     CheckSlot(object, shadow, slot_size, caller);
     info->size = slot_size - LoadSlack(shadow);
     return true;
   }
-  if (IsLarge(info->bin)) HeapOf(info->bin).large().CheckIntact(object, caller);
+  if (IsLarge(bin)) HeapOf(bin).large().CheckIntact(object, caller);
   info->size = ObjectSize(object);
   return true;
 }

@@ -69,7 +69,7 @@ class Heap {
 // and on an object whose check bytes are gone. False outside the space.
 struct ObjectInfo {
   size_t size = 0;
-  unsigned bin = 0;
+  unsigned first_bin = 0;  // of its heap
 };
 [[nodiscard]] bool Inspect(const void* object, const void* caller, ObjectInfo* info);
 // The asked size of a live object of ours, its check bytes unread: they may be forbidden.
