@@ -94,15 +94,12 @@ SA_EXPORT void* calloc_conceal(size_t count, size_t size) {
   return entry::AllocateArray(count, size, {kHeapStride, __builtin_return_address(0)});
 }
 
-// Freed objects are always wiped, in full: the size is checked by nobody, as on OpenBSD.
 SA_EXPORT void freezero(void* ptr, size_t size) {
-  (void)size;
-  entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN);
+  entry::FreeWiped(ptr, size, SA_CALL_OF_ANY_DOMAIN);
 }
 
-// As reallocarray, but the new part is zero and the old place wiped: as always here.
 SA_EXPORT void* recallocarray(void* ptr, size_t old_count, size_t count, size_t size) {
-  size_t total, old_total;
+  size_t total, old_total = 0;
   if (ptr != nullptr && __builtin_mul_overflow(old_count, size, &old_total)) {
     errno = EINVAL;
     return nullptr;
@@ -111,9 +108,10 @@ SA_EXPORT void* recallocarray(void* ptr, size_t old_count, size_t count, size_t 
     errno = ENOMEM;
     return nullptr;
   }
-  if (ptr != nullptr && total == 0) {
-    entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN);
+  if (ptr == nullptr) return entry::AllocateArray(1, total, SA_CALL);
+  if (total == 0) {
+    entry::FreeWiped(ptr, old_total, SA_CALL_OF_ANY_DOMAIN);
     return entry::Allocate(0, SA_CALL);
   }
-  return entry::Resize(ptr, total, SA_CALL);
+  return entry::ResizeWiped(ptr, old_total, total, SA_CALL);
 }

@@ -22,6 +22,9 @@ void* OutOfMemory() {
   return nullptr;
 }
 
+// Not every peer sets errno.
+void* OrOutOfMemory(void* object) { return object != nullptr ? object : OutOfMemory(); }
+
 // The owner of a pointer that is outside our space.
 const Peer& PeerOf(FaultKind doubt, const void* caller) {
   if (peer == nullptr) Fault(doubt, caller);
@@ -39,7 +42,7 @@ void* Move(void* object, size_t old_size, size_t size, Call call) {
 
 void* ResizePeers(void* object, size_t size, Call call) {
   const Peer& owner = PeerOf(FaultKind::kFreedUse, call.caller);
-  if (call.first_bin == 0) return owner.resize(object, size);
+  if (call.first_bin == 0) return OrOutOfMemory(owner.resize(object, size));
   // Up to the secret domain: nothing of it may stay behind.
   const size_t old_size = owner.usable_size(object);
   void* const fresh = Allocate(size, call);
@@ -55,14 +58,13 @@ void* ResizePeers(void* object, size_t size, Call call) {
 void* AllocateSlow(size_t size, Call call) {
   if (void* const object = AllocateFast(size, call.first_bin)) return object;
   if (!Start()) return OutOfMemory();
-  if (ServedByPeer(call)) return peer->allocate(size);
+  if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate(size));
   if (size == 0) {
     int error;
-    void* const object = AllocateZeroSize(&error);
-    return object != nullptr ? object : OutOfMemory();
+    void* const object = DomainFor(call).heap().AllocateZeroSize(&error);
+    return OrOutOfMemory(object);
   }
-  void* const object = DomainFor(call).Allocate(size, 1);
-  return object != nullptr ? object : OutOfMemory();
+  return OrOutOfMemory(DomainFor(call).Allocate(size, 1));
 }
 
 void FreeSlow(void* object, Call call) {
@@ -73,7 +75,7 @@ void FreeSlow(void* object, Call call) {
 void* AllocateArray(size_t count, size_t size, Call call) {
   size_t total;
   if (__builtin_mul_overflow(count, size, &total)) return OutOfMemory();
-  if (ServedByPeer(call)) return peer->allocate_zeroed(total);
+  if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_zeroed(total));
   return Allocate(total, call);
 }
 
@@ -90,6 +92,21 @@ void* Resize(void* object, size_t size, Call call) {
   return Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
 }
 
+void FreeWiped(void* object, size_t size, Call call) {
+  // Our own are wiped whenever they are freed.
+  if (object != nullptr && !space.Contains(Address(object))) WipeBytes(object, size);
+  Free(object, call);
+}
+
+void* ResizeWiped(void* object, size_t old_size, size_t size, Call call) {
+  if (object == nullptr || space.Contains(Address(object))) return Resize(object, size, call);
+  void* const fresh = AllocateArray(1, size, call);
+  if (fresh == nullptr) return nullptr;
+  std::memcpy(fresh, object, std::min(old_size, size));
+  FreeWiped(object, old_size, call);
+  return fresh;
+}
+
 void* AllocateAligned(size_t alignment, size_t size, Call call) {
   if (!IsPowerOfTwo(alignment)) {
     errno = EINVAL;
@@ -98,9 +115,8 @@ void* AllocateAligned(size_t alignment, size_t size, Call call) {
   if (size > PTRDIFF_MAX - alignment) return OutOfMemory();
   if (alignment <= kGranule) return Allocate(size, call);
   if (!Start()) return OutOfMemory();
-  if (ServedByPeer(call)) return peer->allocate_aligned(alignment, size);
-  void* const object = DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment);
-  return object != nullptr ? object : OutOfMemory();
+  if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
+  return OrOutOfMemory(DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment));
 }
 
 size_t UsableSize(const void* object, Call call) {

@@ -35,6 +35,10 @@ void* AllocateArray(size_t count, size_t size, Call call);
 // As realloc(3) of glibc: size 0 frees. The object stays in its domain, or moves up to the
 // secret one if the call is on its behalf. The old place is wiped.
 void* Resize(void* object, size_t size, Call call);
+// As freezero(3) and recallocarray(3): nothing of the object stays in its old place, and what
+// is new is zero, also where a peer owns it.
+void FreeWiped(void* object, size_t size, Call call);
+void* ResizeWiped(void* object, size_t old_size, size_t size, Call call);
 // `alignment` is a power of two, or EINVAL.
 void* AllocateAligned(size_t alignment, size_t size, Call call);
 // The size asked for; 0 for null.

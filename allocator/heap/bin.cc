@@ -13,7 +13,7 @@ constexpr unsigned kEmptySlabsKept = 1;
 
 // Secret slots are too scarce to lie in a store; size-zero objects have no cache.
 unsigned StoreLimit(unsigned bin, unsigned most) {
-  if (bin >= kHeapStride || bin == kZeroClass) return 0;
+  if (bin >= kHeapStride || bin % kHeapStride == kZeroClass) return 0;
   return std::min<unsigned>(most, kShapes[bin].cache_capacity * 2u);
 }
 

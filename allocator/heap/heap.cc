@@ -11,6 +11,7 @@ namespace secure_alloc {
 namespace {
 
 bool IsLarge(unsigned bin) { return bin % kHeapStride == kLargeClass; }
+bool IsZeroSize(unsigned bin) { return bin % kHeapStride == kZeroClass; }
 
 // The address is inside the space and no live object's start: say so.
 enum class Wanted { kFree, kUse };
@@ -90,13 +91,20 @@ void* Heap::AllocateAligned(size_t request, size_t alignment, int* error) {
   return large_.Allocate(request, std::max(alignment, kPageSize), error);
 }
 
-void* AllocateZeroSize(int* error) {
-  void* const slot = zero_size_bin.TakeOne(kZeroClass, zero_size_pages, error);
+void* Heap::AllocateZeroSize(int* error) {
+  const unsigned bin = first_bin_ + kZeroClass;
+  void* const slot = bins_[kZeroClass].TakeOne(bin, zero_size_pages, error);
   if (slot == nullptr) return nullptr;
   uint8_t* const shadow = space.ShadowOf(slot);
-  SA_CHECK(LoadShadow(shadow) == kZeroClass);
-  StoreShadow(shadow, kLive | kZeroClass);
+  SA_CHECK(LoadShadow(shadow) == bin);
+  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
   return slot;
+}
+
+void Heap::FreeZeroSize(void* object) {
+  const unsigned bin = first_bin_ + kZeroClass;
+  StoreShadow(space.ShadowOf(object), static_cast<uint8_t>(bin));
+  bins_[kZeroClass].GiveOne(bin, zero_size_pages, object);
 }
 
 // --- Free --------------------------------------------------------------------------
@@ -124,12 +132,11 @@ bool FreeChecked(void* object, const void* caller) {
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
   if (bin == kForgottenClass) return true;  // The parent's object: nothing of it is here.
-  if (bin == kZeroClass) {
-    StoreShadow(shadow, kZeroClass);
-    zero_size_bin.GiveOne(kZeroClass, zero_size_pages, object);
+  Heap& heap = HeapOf(bin);
+  if (IsZeroSize(bin)) {
+    heap.FreeZeroSize(object);
     return true;
   }
-  Heap& heap = HeapOf(bin);
   if (IsLarge(bin)) {
     heap.large().Free(object, caller);
     return true;
@@ -152,7 +159,7 @@ bool FreeChecked(void* object, const void* caller) {
 size_t ObjectSize(const void* object) {
   const uint8_t* const shadow = space.ShadowOf(object);
   const unsigned bin = LoadShadow(shadow) & ~kLive;
-  if (bin == kZeroClass) return 0;
+  if (IsZeroSize(bin)) return 0;
   const Arena& arena = *space.OwnerOf(Address(object));
   // A forgotten object has lost its bin; its arena's records have not.
   const bool is_slab =
@@ -183,7 +190,7 @@ bool TryResize(void* object, size_t request, const void* caller) {
   uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
-  if (bin == kZeroClass || bin == kForgottenClass || request == 0) return false;
+  if (IsZeroSize(bin) || bin == kForgottenClass || request == 0) return false;
   if (IsLarge(bin)) {
     return request > kMaxSlabRequest && HeapOf(bin).large().TryResize(object, request, caller);
   }

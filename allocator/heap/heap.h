@@ -24,6 +24,10 @@ class Heap {
   [[nodiscard]] void* Allocate(size_t request, int* error);
   [[nodiscard]] void* AllocateAligned(size_t request, size_t alignment, int* error);
 
+  // Objects of size zero: inaccessible slots, of either heap.
+  [[nodiscard]] void* AllocateZeroSize(int* error);
+  void FreeZeroSize(void* object);
+
   // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
   void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
   void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(bin, pages_, slot); }
@@ -55,11 +59,9 @@ class Heap {
 
   const unsigned first_bin_;
   PageHeap& pages_;
-  Bin bins_[kClasses];
+  Bin bins_[kClasses];  // kZeroClass: over zero_size_pages
   LargeStore large_;
 };
-
-[[nodiscard]] void* AllocateZeroSize(int* error);
 
 // Frees any object of ours, by the way of all checks. False if the address is outside
 // the space: not ours.

@@ -83,7 +83,9 @@ void LargeStore::CheckUntouched(const Run& run) const {
 }
 
 bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) {
-  const bool may_guard = guarded_runs_.fetch_add(1, std::memory_order_relaxed) < kMaxGuardedRuns;
+  // The longest runs, few as they are, always stand alone.
+  const bool may_guard = guarded_runs_.fetch_add(1, std::memory_order_relaxed) < kMaxGuardedRuns ||
+                         !plain_pages_.FitsBare(pages, alignment);
   if (may_guard) {
     bool guarded;
     if (guarded_pages_.TryTakeGuarded(pages, alignment, run, &guarded, error)) {

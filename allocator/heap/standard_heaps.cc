@@ -20,7 +20,7 @@ constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(64 * kMiB),
                                         .kept_empty = PagesFor(64 * kMiB)};
 constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .last_step = PagesFor(1 * kMiB),
-                                           .record_pages = 1u << kOrdinarySlabs.min_order,
+                                           .record_pages = 1u << kSecretSlabs.min_order,
                                            .arena_pages = PagesFor(kSpanSize),
                                            .kept_empty = PagesFor(kSpanSize)};
 // Secrets: an arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
@@ -43,30 +43,25 @@ constinit PageHeap large_pages(kLargePages, sparse_source, nullptr);
 constinit Budget secret_budget(0);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
-constinit Bin zero_size_bin;
 constinit Heap ordinary_heap(0, slab_pages, large_pages, kQueuedBytes);
 constinit Heap secret_heap(kHeapStride, secret_pages, secret_pages, kQueuedSecretBytes);
 
 void LockAllHeaps() SA_NO_THREAD_SAFETY {
-  zero_size_bin.mutex().Lock();
   ordinary_heap.LockAll();
   secret_heap.LockAll();
   slab_pages.mutex().Lock();
   large_pages.mutex().Lock();
   zero_size_pages.mutex().Lock();
   secret_pages.mutex().Lock();
-  space.mutex().Lock();
 }
 
 void UnlockAllHeaps() SA_NO_THREAD_SAFETY {
-  space.mutex().Unlock();
   secret_pages.mutex().Unlock();
   zero_size_pages.mutex().Unlock();
   large_pages.mutex().Unlock();
   slab_pages.mutex().Unlock();
   secret_heap.UnlockAll();
   ordinary_heap.UnlockAll();
-  zero_size_bin.mutex().Unlock();
 }
 
 }  // namespace secure_alloc

@@ -69,7 +69,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
     space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
   }
   arena->exhausted = false;
-  refusals_left_ = 0;
+  NoteMemoryBack();
   if (arena->free_pages() == arena->grown) empty_pages_ += arena->grown;
 }
 
@@ -160,13 +160,16 @@ bool PageHeap::CarveLarge(const Run& room, Pages count, Pages margin, size_t ali
   return true;
 }
 
+bool PageHeap::FitsBare(Pages count, size_t alignment) const {
+  return size_t{count} + (alignment > kPageSize ? PagesFor(alignment) : 0) <= LargestArena();
+}
+
 bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) {
-  MutexLock lock(mutex_);
-  const size_t total = size_t{count} + (alignment > kPageSize ? PagesFor(alignment) : 0);
-  if (total > LargestArena()) {
+  if (!FitsBare(count, alignment)) {
     *error = ENOMEM;
     return false;
   }
+  MutexLock lock(mutex_);
   if (!TakeLarge(count, 0, alignment, run, error)) return false;
   ++counters_.unguarded;
   return true;
@@ -185,9 +188,8 @@ bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* gua
   if (source.Guard(before, BytesOf(kMargin)) != 0) {
     *guarded = false;
   } else if (source.Guard(behind, BytesOf(kMargin)) != 0) {
-    // Merging two mappings back needs no further map entry.
-    SA_CHECK(source.Unguard(before, BytesOf(kMargin)) == 0);
-    *guarded = false;
+    // One guard is better than none; if it can't be undone it counts for both.
+    *guarded = source.Unguard(before, BytesOf(kMargin)) != 0;
   }
   if (!*guarded) ++counters_.unguarded;
   return true;
@@ -207,11 +209,15 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
     DeleteArena(arena);
     return;
   }
-  const Run all = {arena, run.first - kMargin, run.count + 2 * kMargin};
+  Run all = {arena, run.first - kMargin, run.count + 2 * kMargin};
   if (guarded) {
-    // Merging mappings back needs no further map entry.
-    SA_CHECK(arena->source->Unguard(arena->AddressOf(all.first), kPageSize) == 0);
-    SA_CHECK(arena->source->Unguard(run.address() + run.bytes(), kPageSize) == 0);
+    // A guard that can't be undone (RLIMIT_DATA) stays, and its page is lost.
+    const Source& source = *arena->source;
+    if (source.Unguard(run.address() + run.bytes(), BytesOf(kMargin)) != 0) all.count -= kMargin;
+    if (source.Unguard(arena->AddressOf(all.first), BytesOf(kMargin)) != 0) {
+      all.first += kMargin;
+      all.count -= kMargin;
+    }
   }
   Give(all);
 }

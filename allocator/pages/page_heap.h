@@ -54,6 +54,8 @@ class PageHeap {
                                     int* error);
   // The same without guards, next to whatever lies there.
   [[nodiscard]] bool TryTakeBare(Pages count, size_t alignment, Run* run, int* error);
+  // Can TryTakeBare ever serve this?
+  bool FitsBare(Pages count, size_t alignment) const;
   // Runs go back whole and zero.
   void Give(const Run& run);
   void GiveGuarded(const Run& run, bool guarded);
@@ -111,6 +113,8 @@ class PageHeap {
   [[nodiscard]] int PreparePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   void GivePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   Pages LargestArena() const;
+  static uint32_t MemoryEpoch();
+  static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
   void Link(Arena* arena) SA_REQUIRES(mutex_);
   void Unlink(Arena* arena) SA_REQUIRES(mutex_);
@@ -128,6 +132,7 @@ class PageHeap {
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
   unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
+  uint32_t refused_epoch_ SA_GUARDED_BY(mutex_) = 0;
   int refusal_ SA_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> fallbacks_{0};
   Usage counters_ SA_GUARDED_BY(mutex_) = {};  // the running counts of Usage only

@@ -13,7 +13,7 @@ namespace secure_alloc {
 namespace {
 
 // A process at its limits must not make a dozen system calls for each allocation.
-constexpr unsigned kRefusalsRemembered = 256;
+constexpr unsigned kRefusalsRemembered = 64;
 
 bool MayHelpToAskForLess(int error) { return error == EAGAIN || error == ENOMEM || error == EFAULT; }
 
@@ -27,12 +27,25 @@ void PageHeap::SetLadder(const Source* const* ladder, unsigned count) {
   refusals_left_ = 0;
 }
 
+namespace {
+
+// Counts the times that memory came back to any page heap, or to the kernel. Relaxed: a
+// remembered refusal may live one allocation longer.
+constinit std::atomic<uint32_t> memory_epoch{0};
+
+}  // namespace
+
+uint32_t PageHeap::MemoryEpoch() { return memory_epoch.load(std::memory_order_relaxed); }
+
+void PageHeap::NoteMemoryBack() { memory_epoch.fetch_add(1, std::memory_order_relaxed); }
+
 // --- Arenas come and go ------------------------------------------------------------
 
 Pages PageHeap::LargestArena() const {
   if (policy_.arena_pages == 0) return policy_.last_step;
-  // In a small space one arena must not take it all.
-  return std::min(policy_.arena_pages, PagesFor(std::max(kSpanSize, space.size() / 16)));
+  // In a small space one arena must not take it all. Runs are powers of two, so arenas are.
+  return std::bit_floor(
+      std::min(policy_.arena_pages, PagesFor(std::max(kSpanSize, space.size() / 16))));
 }
 
 Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment, bool whole) {
@@ -102,7 +115,7 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->grown > 0) {
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
-    refusals_left_ = 0;
+    NoteMemoryBack();
   }
   space.GiveSpans(arena->first_span, arena->spans);
   Arena::Delete(arena);
@@ -183,13 +196,16 @@ void PageHeap::CountFallback(unsigned rung, int error) {
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {
-  // What was refused is refused again, until pages come back or after a while.
-  if (refusals_left_ > 0 && needed >= refused_pages_) {
+  // What was refused is refused again, until memory comes back anywhere or after a while.
+  if (refusals_left_ > 0 && needed >= refused_pages_ && refused_epoch_ == MemoryEpoch()) {
+    --refusals_left_;
     *error = refusal_;
-    if (--refusals_left_ == 0) {
-      for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->exhausted = false;
-    }
     return false;
+  }
+  if (refused_pages_ != 0) {
+    // That is over: pages that were refused may be had now, too.
+    for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->exhausted = false;
+    refused_pages_ = 0;
   }
   for (unsigned rung = 0; rung < ladder_size_; ++rung) {
     int refusal = GrowFrom(*ladder_[rung], needed);
@@ -206,6 +222,7 @@ bool PageHeap::Grow(Pages needed, int* error) {
   }
   refusals_left_ = kRefusalsRemembered;
   refused_pages_ = needed;
+  refused_epoch_ = MemoryEpoch();
   refusal_ = *error;
   return false;
 }

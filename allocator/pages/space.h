@@ -13,7 +13,7 @@
 // 1. The shadow below `high` can be read and written, whoever owns the span.
 // 2. A shadow byte is zero unless object.h says otherwise for that granule.
 // 3. A span has at most one owner; its arena lies wholly inside its spans.
-// Locking: spans by mutex() (rank 6). Base and shadow are constant after Init(); the
+// Locking: spans by mutex_ (rank 6), taken only under a page heap's lock, so fork need not. Base and shadow are constant after Init(); the
 // high mark only grows, and who holds a pointer to an object has seen it grow.
 #pragma once
 
@@ -67,9 +67,6 @@ class Space {
   // Publishes the owner of taken spans.
   void SetOwner(uintptr_t first, size_t count, Arena* arena);
   Arena* OwnerOf(uintptr_t address) const;
-
-  // For fork, which holds every lock across it.
-  Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
 
  private:
   [[nodiscard]] bool TryReserve(size_t size);

@@ -1,7 +1,7 @@
 // Size classes: which slot size serves a request, and how the slabs of a class look.
 //
-// Classes are 16 bytes apart up to 128, then four for each doubling, so a slot is at
-// most a fifth larger than needed. A slot always has room for one check byte more
+// Classes are 16 bytes apart up to 128, then four for each doubling, so less than
+// a fifth of a slot is wasted. A slot always has room for one check byte more
 // than was asked for: malloc(16) takes 32 bytes, as glibc's header makes it do.
 //
 // A bin is a class in one of the two standard heaps; its number is what the shadow

@@ -62,16 +62,17 @@ const void* Slab::SlotOf(const void* address) const {
 }
 
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
-  const unsigned words = (kShapes[bin_].slots + 63) / 64;
   const unsigned wanted = std::min<unsigned>(count, free_);
   unsigned taken = 0;
   while (taken < wanted) {
-    // From a random word on, at a random bit: within a word all free slots are equally
-    // likely, and no word is preferred.
-    unsigned word = random.Below(words);
-    while (bits_[word] == 0) word = word + 1 == words ? 0 : word + 1;
-    const unsigned set = static_cast<unsigned>(std::popcount(bits_[word]));
-    const unsigned bit = SelectBit(bits_[word], random.Below(set));
+    // All free slots are equally likely.
+    unsigned rank = random.Below(free_ - taken), word = 0;
+    for (;; ++word) {
+      const unsigned set = static_cast<unsigned>(std::popcount(bits_[word]));
+      if (rank < set) break;
+      rank -= set;
+    }
+    const unsigned bit = SelectBit(bits_[word], rank);
     bits_[word] &= ~(uint64_t{1} << bit);
     slots[taken++] = SlotAt(word * 64 + bit);
   }
