@@ -43,6 +43,8 @@ at_least() { status_is "fill $2:" -ge "$1"; }
 
 test_filled() {
   local size
+  run within 1G "$PROBE" malloc 30000000 malloc 50000000 malloc 70000000 malloc 100000000
+  fact "1 GiB: objects of every large size" printed 'malloc 70000000: ok'
   for size in 100 5000 60000 300000 3000000; do
     run within 1G "$PROBE" fill "$size" malloc 20000000 secret 100 1 malloc 100
     fact "1 GiB: a quarter of it can be allocated, $size bytes at a time" at_least 256 "$size"

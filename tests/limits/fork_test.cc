@@ -230,6 +230,16 @@ void FactsOfOtherWays() {
   for (const Secret& secret : secrets) free(secret.bytes);
 }
 
+void FactsOfEmptyArenas() {
+  for (const size_t count : {100, 200, 400}) {
+    std::vector<void*> objects(count);
+    for (void*& object : objects) object = secalloc_malloc(8000);
+    for (void* const object : objects) secalloc_free(object);
+    Fact("a child comes to life when its parent has freed all of " + std::to_string(count),
+         ForkAndWait([] { return secalloc_malloc(8000) != nullptr ? 0 : 1; }) == 0);
+  }
+}
+
 // --- fork=deny, fork=share -------------------------------------------------------------------
 
 int FactsOfDeny() {
@@ -277,6 +287,13 @@ int FactsOfShare() {
                                                             MakeSecrets();
                                                         return AllHold(fresh) ? 0 : 1;
                                                       }) == 0);
+  Fact("share: what the child resizes stays secret", ForkAndWait([&] {
+                                                       const void* const moved =
+                                                           realloc(secrets[1].bytes, 5000);
+                                                       return ProtectionOf(moved) == SECALLOC_SECRET
+                                                                  ? 0
+                                                                  : 1;
+                                                     }) == 0);
   Fact("share: and lie in none of its parent's", AllHold({secrets.begin() + 1, secrets.end()}));
   return Summary();
 }
@@ -293,6 +310,7 @@ int main(int count, char** arguments) {
   alarm(60);
   if (count > 1) return strcmp(arguments[1], "deny") == 0 ? FactsOfDeny() : FactsOfShare();
   FactsOfOtherWays();
+  FactsOfEmptyArenas();
   FactsOfPolicy("deny");
   FactsOfPolicy("share");
   FactsOfTheMoment();

@@ -63,6 +63,10 @@ int main() {
   void* const mapping = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   Fact("the program can still map memory", mapping != MAP_FAILED);
 
+  void* const longest = malloc(100 << 20);
+  Fact("the longest objects still can be had", longest != nullptr);
+  free(longest);
+
   bool intact = true;
   for (size_t i = 0; i < objects.size(); ++i) intact = intact && IsMarked(objects[i], i);
   Fact("no object lies in another", intact);
