@@ -9,14 +9,14 @@
 #   tls           TLS handshakes of openssl s_server and nginx
 #   programs      secret arenas and pages of real servers, and their resident memory
 #
-#   --repeat N    repetitions of each (default 5)
+#   --repeat N    repetitions of each time (default 5)
 #   --quick       one repetition of next to nothing: to see that it works
 #   --bin DIR     use the programs built in DIR, build nothing
 #   --list        names of the parts
 #
-# Without a PART: all of them, about ten minutes. Builds with Bazel first; writes nothing into the
-# tree. Progress goes to standard error. Every figure is taken by turns, without and with the
-# library, N times; the table has the medians, of the ratios too.
+# Without a PART: all of them, about five minutes. Builds with Bazel first; writes nothing into the
+# tree. Progress goes to standard error. Times are taken by turns, without and with the library, N
+# times or a multiple of N; the table has the medians, of the ratios too. Counts are taken once.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

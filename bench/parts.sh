@@ -95,7 +95,7 @@ measure_fork() {
     say "== fork, ${turn} of ${REPEAT}: with 0, 1, 8 MiB of secrets"
     for mib in 0 1 8; do
       for variant in base ours; do
-        preloading "${variant}" "${MICRO}/fork_cost" "${mib}" "$(quick_or 1 10)" "${variant}"
+        preloading "${variant}" "${MICRO}/fork_cost" "${mib}" "$(quick_or 1 20)" "${variant}"
       done
     done
   done | record fork
@@ -118,14 +118,16 @@ start_variants() {
   done
 }
 
+# Short turns, and many: whatever else the machine does then strikes both servers alike.
 measure_tls() {
-  local server key PIDS PORTS NGINX_WORKERS=1
+  local server key turns PIDS PORTS NGINX_WORKERS=1
+  turns="$((REPEAT * $(quick_or 1 8)))"
   for server in openssl nginx; do
     for key in rsa ec; do
-      say "== tls: ${server}, ${key} key, ${REPEAT} by turns"
+      say "== tls: ${server}, ${key} key, ${turns} turns"
       start_variants "${server}" "${WORK}/tls-${server}-${key}" "${key}"
       "${SERVER_PYTHON}" -B "${ROOT}/bench/tls_handshakes.py" "${server}, ${key} key" \
-        "$(quick_or 5 300)" "${REPEAT}" "base:${PIDS[0]}:${PORTS[0]}" "ours:${PIDS[1]}:${PORTS[1]}" |
+        "$(quick_or 5 50)" "${turns}" "base:${PIDS[0]}:${PORTS[0]}" "ours:${PIDS[1]}:${PORTS[1]}" |
         record tls
       stop_servers
     done

@@ -25,10 +25,13 @@ def read(lines):
 
 
 def show(number):
-    """Counts as they are; of the rest three digits that mean something, and no exponent."""
-    if abs(number) >= 100 or number == int(number):
-        return f"{number:.0f}"
-    return f"{number:.2f}" if abs(number) < 10 else f"{number:.1f}"
+    """Counts as they are, the rest with the digits that mean something."""
+    return f"{number:.0f}" if number == int(number) else show_digits(number)
+
+
+def show_digits(number):
+    """Three of them at least, and no exponent."""
+    return f"{number:.{2 if abs(number) < 10 else 1 if abs(number) < 100 else 0}f}"
 
 
 def show_median(values):
@@ -39,13 +42,13 @@ def show_ratio(base, ours):
     if not base or not ours or min(base) == 0:
         return "-"
     if len(base) != len(ours):
-        return f"{statistics.median(ours) / statistics.median(base):.2f}"
+        return show_digits(statistics.median(ours) / statistics.median(base))
     ratios = [our / their for our, their in zip(ours, base)]
-    text = f"{statistics.median(ratios):.2f}"
+    text = show_digits(statistics.median(ratios))
     if len(ratios) < 3:
         return text
     low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return f"{text} ({low:.2f}-{high:.2f})"
+    return f"{text} ({show_digits(low)}-{show_digits(high)})"
 
 
 def rows(figures):
