@@ -8,9 +8,21 @@
 
 using namespace secure_alloc;
 
+namespace {
+
+using Fork = pid_t (*)();
+
+// Looked up once: a fork in a signal handler must not wait for the loader's lock.
+Fork real_fork = nullptr;
+
+[[gnu::constructor]] void FindFork() {
+  real_fork = reinterpret_cast<Fork>(dlsym(RTLD_NEXT, "fork"));
+}
+
+}  // namespace
+
 SA_EXPORT pid_t fork(void) {
-  using Fork = pid_t (*)();
-  const auto real_fork = reinterpret_cast<Fork>(dlsym(RTLD_NEXT, "fork"));
+  if (real_fork == nullptr) FindFork();  // From another library's constructor.
   if (const int error = BeginFork(); error != 0) {
     errno = error;
     return -1;

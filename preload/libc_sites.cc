@@ -64,7 +64,7 @@ void NoteStreams() {
 
 void FindLibcSites() {
   struct dl_find_object found;
-  if (_dl_find_object(dlsym(RTLD_NEXT, "malloc"), &found) != 0) return;
+  if (_dl_find_object(dlsym(RTLD_NEXT, "gnu_get_libc_version"), &found) != 0) return;
   libc_begin = reinterpret_cast<uintptr_t>(found.dlfo_map_start);
   libc_size = reinterpret_cast<uintptr_t>(found.dlfo_map_end) - libc_begin;
   const int saved_errno = errno;

@@ -54,14 +54,17 @@ void EmptyTable() {
 
 bool IsDynamicLoader(const char* file) { return IsListed(file, "ld-*.so*:ld.so*"); }
 
-// The file that the address belongs to, or null (generated code). The main program has
-// no name in the link map: its executable's does.
-const char* ModuleOf(const void* address, char* buffer, size_t size) {
+// The program's path, looked up at load: the file may be replaced while it runs.
+char program[256];
+
+// The file that the address belongs to, or null (generated code). The main program has no
+// name in the link map.
+const char* ModuleOf(const void* address) {
   struct dl_find_object found;
   if (_dl_find_object(const_cast<void*>(address), &found) != 0) return nullptr;
   const char* const name = found.dlfo_link_map->l_name;
   if (name[0] != '\0') return name;
-  return os::ExecutableName(buffer, size) ? buffer : nullptr;
+  return program[0] != '\0' ? program : nullptr;
 }
 
 }  // namespace
@@ -79,9 +82,9 @@ bool IsListed(const char* file, const char* globs) {
 }
 
 void Prepare() {
-  if (entry::CurrentOptions().scope != Scope::kAll) return;
-  FindLibcSites();
-  EmptyTable();  // Of what was decided about libc's pages until now.
+  if (!os::ExecutableName(program, sizeof program)) program[0] = '\0';
+  if (entry::CurrentOptions().scope == Scope::kAll) FindLibcSites();
+  EmptyTable();  // Of what was decided until now.
 }
 
 unsigned DomainOfSlow(const void* caller) {
@@ -89,8 +92,7 @@ unsigned DomainOfSlow(const void* caller) {
   const Options& options = entry::CurrentOptions();
   // Not for the table: the answer is the call's, not the page's. Only with scope=all.
   if (IsInLibc(caller)) return IsDataSite(caller) ? kHeapStride : 0;
-  char buffer[256];
-  const char* const file = ModuleOf(caller, buffer, sizeof buffer);
+  const char* const file = ModuleOf(caller);
   unsigned domain = 0;
   if (options.scope == Scope::kAll) {
     domain = kHeapStride;

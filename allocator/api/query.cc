@@ -9,9 +9,8 @@ namespace {
 
 // The start of the slot or run that the address lies in, or null.
 const void* StartOf(const Arena& arena, const void* address) {
-  const Pages page = arena.PageOf(Address(address));
   if (arena.whole) return arena.AddressOf(0);
-  const PageInfo& info = arena.info[page];
+  const PageInfo& info = arena.info[arena.PageOf(Address(address))];
   if (info.kind == PageKind::kLarge) return arena.AddressOf(info.first);
   if (info.kind != PageKind::kSlab) return nullptr;
   return static_cast<const Slab*>(arena.RecordOf(info.first))->SlotOf(address);

@@ -5,6 +5,7 @@
 // all of them in it:
 //   1 fork window   2 thread list   3 central bins (ordinary by bin, then secret)
 //   4 large store   5 page heap     6 address space
+// The lock of the start is outside of these, that of the random words inside all.
 #pragma once
 
 #include <atomic>

@@ -36,6 +36,8 @@ constinit Domain secret_domain("secret", secret_heap);
 void* Domain::Allocate(size_t request, size_t alignment) {
   // What no policy could help with is the caller's affair, not the operator's.
   if (request > space.size() || alignment > space.size()) return nullptr;
+  // As the kernel's heuristic, which our reservation evades, would: an obvious overcommit.
+  if (request > kGiB && request > os::MachineMemory()) return nullptr;
   int error = 0;
   void* const object = heap_.AllocateAligned(request, alignment, &error);
   if (object == nullptr) return AllocateFallback(request, alignment, error);
@@ -45,6 +47,13 @@ void* Domain::Allocate(size_t request, size_t alignment) {
     NoticeLocked(heap_.pages().GetUsage().fallback_error);
   }
   return object;
+}
+
+void* Domain::AllocateGrowing(size_t request) {
+  // Pages of the secret domain are charged and faulted in, used or not.
+  if (this != &public_domain || request <= kMaxSlabRequest || request > space.size()) return nullptr;
+  int error;
+  return heap_.large().Allocate(request, kPageSize, request / 4, &error);
 }
 
 void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {

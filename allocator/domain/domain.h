@@ -22,6 +22,10 @@ class Domain {
   // Alignment: a power of two.
   [[nodiscard]] void* Allocate(size_t request, size_t alignment);
 
+  // The same for an object that is growing and will go on: with room to do so in place,
+  // where that costs address space only. Null: try Allocate().
+  [[nodiscard]] void* AllocateGrowing(size_t request);
+
   const char* name() const { return name_; }
   Heap& heap() { return heap_; }
   size_t degraded_allocations() const { return degraded_.load(std::memory_order_relaxed); }

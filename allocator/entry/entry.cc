@@ -33,7 +33,9 @@ const Peer& PeerOf(FaultKind doubt, const void* caller) {
 
 // Moves to a new object on behalf of `call`; the old one is freed.
 void* Move(void* object, size_t old_size, size_t size, Call call) {
-  void* const fresh = Allocate(size, call);
+  void* fresh = nullptr;
+  if (size > old_size && !ServedByPeer(call)) fresh = DomainFor(call).AllocateGrowing(size);
+  if (fresh == nullptr) fresh = Allocate(size, call);
   if (fresh == nullptr) return nullptr;
   std::memcpy(fresh, object, std::min(old_size, size));
   Free(object, call);
@@ -89,7 +91,10 @@ void* Resize(void* object, size_t size, Call call) {
   if (!Inspect(object, call.caller, &info)) return ResizePeers(object, size, call);
   const bool moves_up = info.first_bin < call.first_bin;
   if (!moves_up && TryResize(object, size, call.caller)) return object;
-  return Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
+  void* const moved =
+      Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
+  // Making an object smaller must not fail for want of memory.
+  return moved == nullptr && size <= info.size && !moves_up ? object : moved;
 }
 
 void FreeWiped(void* object, size_t size, Call call) {

@@ -12,9 +12,9 @@ namespace {
 constexpr unsigned kEmptySlabsKept = 1;
 
 // Secret slots are too scarce to lie in a store; size-zero objects have no cache.
-unsigned StoreLimit(unsigned bin, unsigned most) {
+unsigned StoreLimit(unsigned bin) {
   if (bin >= kHeapStride || bin % kHeapStride == kZeroClass) return 0;
-  return std::min<unsigned>(most, kShapes[bin].cache_capacity * 2u);
+  return std::min<unsigned>(Bin::kStoreSlots, kShapes[bin].cache_capacity * 2u);
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ void Bin::GiveToSlab(PageHeap& pages, void* slot) {
 
 void Bin::Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep) {
   MutexLock lock(mutex_);
-  const unsigned limit = StoreLimit(bin, kStoreSlots);
+  const unsigned limit = StoreLimit(bin);
   // From the oldest end, which the thread's own CPU has least use for.
   void** const slots = cache.bottom();
   const unsigned count = cache.count();
@@ -115,7 +115,7 @@ void Bin::Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep) {
 
 void Bin::GiveOne(unsigned bin, PageHeap& pages, void* slot) {
   MutexLock lock(mutex_);
-  if (stored_ < StoreLimit(bin, kStoreSlots)) {
+  if (stored_ < StoreLimit(bin)) {
     store_[stored_++] = slot;
   } else {
     GiveToSlab(pages, slot);

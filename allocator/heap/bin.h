@@ -15,6 +15,8 @@ namespace secure_alloc {
 
 class Bin {
  public:
+  static constexpr unsigned kStoreSlots = 256;
+
   constexpr Bin() = default;
 
   // Fills a thread's bin to about half; at least one more slot than the reserve, or
@@ -41,8 +43,6 @@ class Bin {
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
 
  private:
-  static constexpr unsigned kStoreSlots = 256;
-
   unsigned Take(unsigned bin, PageHeap& pages, void** slots, unsigned count, RandomBits& random,
                 int* error) SA_REQUIRES(mutex_);
   void GiveToSlab(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);

@@ -76,7 +76,7 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
 }
 
 void* Heap::Allocate(size_t request, int* error) {
-  if (request > kMaxSlabRequest) return large_.Allocate(request, kPageSize, error);
+  if (request > kMaxSlabRequest) return large_.Allocate(request, kPageSize, 0, error);
   return AllocateSmall(request, ClassOf(request) + first_bin_, error);
 }
 
@@ -88,7 +88,7 @@ void* Heap::AllocateAligned(size_t request, size_t alignment, int* error) {
       return AllocateSmall(request, size_class + first_bin_, error);
     }
   }
-  return large_.Allocate(request, std::max(alignment, kPageSize), error);
+  return large_.Allocate(request, std::max(alignment, kPageSize), 0, error);
 }
 
 void* Heap::AllocateZeroSize(int* error) {

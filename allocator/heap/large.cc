@@ -16,6 +16,9 @@ namespace {
 // of all to the program.
 constexpr size_t kMaxGuardedRuns = 16000;
 
+// Far below what the 32 bits for the bytes not asked for can say.
+constexpr size_t kMaxRoom = kGiB;
+
 // How a run lies among its neighbours.
 enum class Edges : uint8_t { kNone, kGuarded, kUnguarded };  // the last: pages, but accessible
 
@@ -102,12 +105,13 @@ bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) 
   return true;
 }
 
-void* LargeStore::Allocate(size_t request, size_t alignment, int* error) {
-  if (request > PTRDIFF_MAX - kPageSize) {
+void* LargeStore::Allocate(size_t request, size_t alignment, size_t room, int* error) {
+  room = std::min(room, kMaxRoom);
+  if (request > PTRDIFF_MAX - room - kPageSize) {
     *error = ENOMEM;
     return nullptr;
   }
-  const size_t wanted = (request + kPageSize) >> kPageShift;  // With room for a check byte.
+  const size_t wanted = (request + room + kPageSize) >> kPageShift;  // With room for a check byte.
   if (wanted > UINT32_MAX / 2) {
     *error = ENOMEM;
     return nullptr;
@@ -145,8 +149,10 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
 void LargeStore::Free(void* object, const void* caller) {
   CheckIntact(object, caller);
   const Run run = RunOf(object);
+  // Of two simultaneous frees one sees the other here; a run is worth an exchange.
   uint8_t* const shadow = space.ShadowOf(object);
-  StoreShadow(shadow, static_cast<uint8_t>(bin_));
+  const uint8_t was = __atomic_exchange_n(shadow, static_cast<uint8_t>(bin_), __ATOMIC_RELAXED);
+  if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
   if (run.arena->whole || run.bytes() > queued_limit() / 2) {

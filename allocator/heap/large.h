@@ -32,8 +32,9 @@ class LargeStore {
 
   void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
 
-  // Zeroed memory for `request` bytes at a multiple of `alignment`, or null and why.
-  [[nodiscard]] void* Allocate(size_t request, size_t alignment, int* error);
+  // Zeroed memory for `request` bytes at a multiple of `alignment`, with room to grow by
+  // `room` bytes in place, or null and why.
+  [[nodiscard]] void* Allocate(size_t request, size_t alignment, size_t room, int* error);
   // The object is live by its shadow. Faults if its check bytes are gone.
   void Free(void* object, const void* caller);
   // In place if the run is long enough and not twice too long.

@@ -9,6 +9,7 @@ namespace secure_alloc {
 namespace {
 
 void RepairObject(char* object, size_t size, size_t slack) {
+  if (slack > size) return;  // Another thread was just writing it.
   if (!CheckBytesHold(object, size, slack)) SetCheckBytes(object, size, slack);
 }
 

@@ -60,7 +60,7 @@ struct CacheBin {
 struct ThreadCache {
   RandomBits random;
   CacheBin bins[kBins];
-  ThreadCache* next = nullptr;  // of all threads, or of the unused ones
+  ThreadCache* next = nullptr;  // in the list of all
   bool attached = false;        // belongs to a thread
 };
 

@@ -74,7 +74,7 @@ size_t AddressSpaceLimit();
 size_t LockedMemoryLimit();
 // May this process lock memory beyond its limit (CAP_IPC_LOCK)?
 bool MayLockAnyAmount();
-// Memory of the machine, in bytes.
+// Memory of the machine and its swap, in bytes.
 size_t MachineMemory();
 
 uint32_t ProcessId();

@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
+#include <cstring>
+
 #include "allocator/os/internal.h"
 #include "allocator/os/os.h"
 
@@ -56,7 +58,7 @@ bool MayLockAnyAmount() {
 size_t MachineMemory() {
   struct sysinfo info = {};
   if (Syscall(__NR_sysinfo, Int(&info)) != 0) return 0;
-  return static_cast<size_t>(info.totalram) * info.mem_unit;
+  return (static_cast<size_t>(info.totalram) + info.totalswap) * info.mem_unit;
 }
 
 uint32_t ProcessId() { return static_cast<uint32_t>(Syscall(__NR_getpid)); }
@@ -66,6 +68,12 @@ bool ExecutableName(char* buffer, size_t size) {
                               static_cast<long>(size - 1));
   if (length <= 0) return false;
   buffer[length] = '\0';
+  // A file that was deleted or replaced since.
+  constexpr char kDeleted[] = " (deleted)";
+  constexpr long kSize = sizeof kDeleted - 1;
+  if (length > kSize && std::memcmp(buffer + length - kSize, kDeleted, kSize) == 0) {
+    buffer[length - kSize] = '\0';
+  }
   return true;
 }
 

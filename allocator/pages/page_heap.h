@@ -34,7 +34,7 @@ struct PageHeapPolicy {
 
 class PageHeap {
  public:
-  static constexpr unsigned kMaxLadder = 3;
+  static constexpr unsigned kMaxLadder = 2;
   // Inaccessible pages at either end of a guarded run, and of an arena that does not fill
   // its spans: secrets are never next to anything.
   static constexpr Pages kMargin = 1;

@@ -16,7 +16,7 @@ constexpr int kErrno = 77;  // Success must leave it alone.
 
 bool IsSecret(const Object& object) {
   ObjectInfo info;
-  return Inspect(object.bytes, nullptr, &info) && info.bin >= kHeapStride;
+  return Inspect(object.bytes, nullptr, &info) && info.first_bin != 0;
 }
 
 bool Tell(Counts& counts, bool holds, const char* sentence) {

@@ -146,10 +146,19 @@ TEST_F(PageHeapTest, DoesNotAskAgainForWhatWasJustRefused) {
   second_.RefuseMaps(ENOMEM);
   EXPECT_EQ(ErrorOfTake(3), EAGAIN);
   const size_t asked = first_.maps_asked().size();
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(ErrorOfTake(3 + i % 2), EAGAIN);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(ErrorOfTake(3 + i % 2), EAGAIN);
   EXPECT_EQ(first_.maps_asked().size(), asked);
   EXPECT_EQ(ErrorOfTake(2), EAGAIN);
   EXPECT_GT(first_.maps_asked().size(), asked) << "less might be had";
+}
+
+TEST_F(PageHeapTest, DoesNotAskAgainWhereOnlyTheFaultIsRefused) {
+  heap_.SetLadder(ladder_, 1);
+  first_.RefusePrepare(EFAULT);
+  EXPECT_EQ(ErrorOfTake(0), EFAULT);
+  const size_t asked = first_.maps_asked().size();
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(ErrorOfTake(0), EFAULT);
+  EXPECT_EQ(first_.maps_asked().size(), asked) << "an arena that was never made gave nothing back";
 }
 
 TEST_F(PageHeapTest, AsksAgainAfterAWhile) {

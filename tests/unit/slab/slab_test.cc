@@ -107,7 +107,7 @@ TEST_P(SlabTest, KeepsBookThroughManySteps) {
   slots_.assign(taken.begin(), taken.end());
 }
 
-TEST_P(SlabTest, EverySlotOfAnEmptySlabMayComeFirst) {
+TEST_P(SlabTest, EverySlotOfAnEmptySlabIsAsLikelyToComeFirst) {
   constexpr int kEach = 200;
   std::vector<int> seen(shape_.slots);
   for (int i = 0; i < kEach * shape_.slots; ++i) {
@@ -116,9 +116,9 @@ TEST_P(SlabTest, EverySlotOfAnEmptySlabMayComeFirst) {
     ++seen[SlotIndex(shape_, static_cast<size_t>(static_cast<char*>(slot) - slab_->run().address()))];
     ASSERT_TRUE(slab_->Give(slot));
   }
-  const unsigned slots = shape_.slots;
   double chi_square = 0;
-  for (const int times : seen) chi_square += double{1} * (times - kEach) * (times - kEach) / kEach;
+  for (const int count : seen) chi_square += double(count - kEach) * (count - kEach) / kEach;
+  const unsigned slots = shape_.slots;
   EXPECT_LT(chi_square, slots + 8 * __builtin_sqrt(2.0 * slots));
 }
 
