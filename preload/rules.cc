@@ -11,16 +11,17 @@
 
 namespace secure_alloc::rules {
 
-// Crypto libraries, and those that call their allocation functions by tail call or hold
-// key material for them.
+// Crypto libraries that keep keys in memory from malloc, and the libraries whose memory they
+// keep them in. Each entry is proved by a program that shows a key without it; what is not
+// here, and why, is in docs/modules.md.
 const char kDefaultModules[] =
-    "libcrypto.so*:libssl.so*:"                    // OpenSSL
-    "libgcrypt.so*:libgpg-error.so*:libksba.so*:"  // GnuPG's
-    "libgnutls.so*:libnettle.so*:libhogweed.so*:libgmp.so*:libtasn1.so*:"
-    "libsodium.so*:libmbedcrypto.so*:libmbedtls.so*:libmbedx509.so*:libwolfssl.so*:"
-    "libbotan-*.so*:libcryptopp.so*:libtomcrypt.so*:"
-    "libnss3.so*:libnssutil3.so*:libsmime3.so*:libssl3.so*:libsoftokn3.so*:libfreebl*.so*:"
-    "libnspr4.so*:libplc4.so*:libplds4.so*";  // NSS and its runtime
+    "libcrypto.so*:"                                // OpenSSL
+    "libgcrypt.so*:"                                // GnuPG's
+    "libgnutls.so*:libgmp.so*:libtasn1.so*:"        // GnuTLS: sessions, numbers, the key file
+    "libnssutil3.so*:libplds4.so*:libfreebl*.so*:"  // NSS: objects, arenas, numbers
+    "libmbedcrypto.so*:libmbedtls.so*:"
+    "libwolfssl.so*:libbotan-*.so*:"
+    "libtommath.so*";  // LibTomCrypt's numbers
 
 constinit std::atomic<uint64_t> table[kEntries];
 

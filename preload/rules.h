@@ -7,10 +7,10 @@
 // table: dlclose followed by another module at the same address can't be missed, and
 // dlopen need not be interposed, which would break RUNPATH.
 //
-// Limits: a tail call hides the caller (libcrypto's CRYPTO_malloc jumps to malloc, so
-// its caller is seen), hence the libraries around the crypto ones in the default list;
-// what libc allocates for a listed caller (stdio buffers, getline, asprintf) is
-// ordinary memory, zero once it is freed.
+// Limits: a tail call hides the caller (NSPR's PR_Malloc jumps to malloc, so its
+// caller is seen), hence the libraries around the crypto ones in the default list; what
+// libc allocates for a listed caller (stdio buffers, getline, asprintf) is ordinary memory,
+// zero once it is freed.
 #pragma once
 
 #include <atomic>

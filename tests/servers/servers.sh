@@ -10,15 +10,16 @@
 #   start_node DIR                  node's https module
 #   tls_requests NAME PORT COUNT [CERT]  COUNT TLS connections (verified by CERT), each with a
 #                                   request that is answered; prints the number served
-#   tls_hold NAME PORT COUNT FILE   the same, then keeps them open until FILE is removed; returns
-#                                   once all are open, so that the workers can be examined
-#                                   (openssl serves one at a time: COUNT must be 1)
+#   tls_hold NAME PORT COUNT FILE [SECRETS]  the same, then keeps them open until FILE is removed;
+#                                   returns once all are open, so that the workers can be examined
+#                                   (openssl serves one at a time: COUNT must be 1). In the file
+#                                   SECRETS are the sessions' TLS 1.2 master secrets
 #   process_tree PID                PID and its descendants, one a line, without zombies
 #   secret_kib PID                 what it has in memfd_secret mappings, in KiB
 #   stop_server PID                 stops it gently, then by force; its status in STOP_STATUS
 #   stop_servers                    all of them: for a trap at exit
 #
-# NAME is the part after start_. Each start function sets PID and PORT once the server listens,
+# NAME is the part after start_ (to tls_requests also echo, for servers that send back what they get). Each start function sets PID and PORT once the server listens,
 # and logs to DIR/NAME.log. The command is run behind the words in the array LAUNCH, if it is
 # set: LAUNCH=(env LD_PRELOAD=...) or LAUNCH=(secalloc run --). They must exec the server, so
 # that PID is its own. Call them in the shell itself, never in $(...): they set variables.
@@ -169,7 +170,8 @@ tls_requests() {
 tls_hold() {
   local tries
   rm -f "$4"
-  "${SERVER_PYTHON}" "${SERVERS_DIR}/tls_client.py" "$1" "$2" "$3" --hold "$4" >/dev/null &
+  "${SERVER_PYTHON}" "${SERVERS_DIR}/tls_client.py" "$1" "$2" "$3" --hold "$4" \
+    ${5:+--secrets "$5"} >/dev/null &
   for ((tries = 0; tries < 600; tries++)); do
     [[ ! -e "$4" ]] || return 0
     kill -0 $! 2>/dev/null || break

@@ -1,10 +1,11 @@
 """Real TLS connections, each with a request that the server answers.
 
-    tls_client.py NAME PORT COUNT [--hold FILE]
+    tls_client.py NAME PORT COUNT [--ca FILE] [--hold FILE] [--secrets FILE]
 
-NAME: openssl, python_fork, nginx and node speak HTTP, redis and postgres their own protocols.
+NAME: redis and postgres speak their own protocols, echo is sent back a line; all others HTTP.
 Prints the number of connections whose answer was right; exits 1 when it is not COUNT. With
 --hold all connections stay open: FILE appears when the last is up, and removing it ends them.
+--secrets speaks TLS 1.2 and writes the sessions' master secrets to FILE, 48 bytes each.
 """
 
 import argparse
@@ -74,7 +75,14 @@ def wait_for_ready(stream, rows=None):
             return
 
 
-REQUESTS = {"redis": request_redis, "postgres": request_postgres}
+def request_echo(connection, number):
+    line = b"line %d\n" % number
+    connection.sendall(line)
+    with connection.makefile("rb") as stream:
+        return read_exactly(stream, len(line)) == line
+
+
+REQUESTS = {"redis": request_redis, "postgres": request_postgres, "echo": request_echo}
 
 
 def connect(name, port, context):
@@ -99,6 +107,14 @@ def serve_one(name, port, context, number):
     return None
 
 
+def write_secrets(log, path):
+    """From a key log (lines of label, client random and secret) to the bytes themselves."""
+    with open(log, encoding="ascii") as lines:
+        secrets = [line.split()[2] for line in lines if line.startswith("CLIENT_RANDOM ")]
+    with open(path, "wb") as file:
+        file.write(bytes.fromhex("".join(secrets)))
+
+
 def hold(path):
     with open(path, "w", encoding="ascii"):
         pass
@@ -112,12 +128,16 @@ def main():
     parser.add_argument("port", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--hold")
+    parser.add_argument("--secrets")
     parser.add_argument("--ca", help="verify the server by this file; default: don't verify")
     arguments = parser.parse_args()
     context = ssl.create_default_context(cafile=arguments.ca)
     if not arguments.ca:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if arguments.secrets:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.keylog_filename = arguments.secrets + ".log"
     held = []
     served = 0
     for number in range(arguments.count):
@@ -128,6 +148,8 @@ def main():
         elif connection:
             connection.close()
     print(served, flush=True)
+    if arguments.secrets:
+        write_secrets(context.keylog_filename, arguments.secrets)
     if arguments.hold and served == arguments.count:
         hold(arguments.hold)
     return served != arguments.count

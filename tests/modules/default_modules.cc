@@ -1,0 +1,7 @@
+// Prints the default list of modules.
+
+#include <stdio.h>
+
+#include "preload/rules.h"
+
+int main() { return puts(secure_alloc::rules::kDefaultModules) < 0; }
