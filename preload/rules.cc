@@ -12,13 +12,17 @@
 namespace secure_alloc::rules {
 
 // Crypto libraries that keep keys in memory from malloc, and the libraries whose memory they
-// keep them in. Each entry is proved by a program that shows a key without it; what is not
-// here, and why, is in docs/modules.md.
+// keep them in: each proved by a program that shows a key without it. With them those
+// around, for plain text and for other versions. docs/modules.md says which is which, and
+// what is not here.
 const char kDefaultModules[] =
-    "libcrypto.so*:"                                // OpenSSL
-    "libgcrypt.so*:"                                // GnuPG's
-    "libgnutls.so*:libgmp.so*:libtasn1.so*:"        // GnuTLS: sessions, numbers, the key file
+    "libcrypto.so*:libssl.so*:"               // OpenSSL
+    "libcrypto-*.so*:libssl-*.so*:"           // the same, renamed in Python wheels
+    "libgcrypt.so*:"                          // GnuPG's
+    "libgnutls.so*:libgmp.so*:libtasn1.so*:"  // GnuTLS: sessions, numbers, the key file
+    "libnettle.so*:libhogweed.so*:libsodium.so*:"
     "libnssutil3.so*:libplds4.so*:libfreebl*.so*:"  // NSS: objects, arenas, numbers
+    "libnss3.so*:libsoftokn3.so*:libnspr4.so*:"
     "libmbedcrypto.so*:libmbedtls.so*:"
     "libwolfssl.so*:libbotan-*.so*:"
     "libtommath.so*";  // LibTomCrypt's numbers

@@ -93,8 +93,10 @@ void* Resize(void* object, size_t size, Call call) {
   if (!moves_up && TryResize(object, size, call.caller)) return object;
   void* const moved =
       Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
-  // Making an object smaller must not fail for want of memory.
-  return moved == nullptr && size <= info.size && !moves_up ? object : moved;
+  if (moved != nullptr || moves_up || size > info.size) return moved;
+  // Making an object smaller must not fail for want of memory: it keeps its place and size.
+  WipeBytes(static_cast<char*>(object) + size, info.size - size);
+  return object;
 }
 
 void FreeWiped(void* object, size_t size, Call call) {

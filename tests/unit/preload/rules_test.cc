@@ -64,7 +64,8 @@ TEST(IsListed, OneOfManyIsEnoughAndEmptyOnesMatchNothing) {
 
 TEST(DefaultModules, ListTheCryptoLibrariesOfDistributions) {
   for (const char* file :
-       {"libcrypto.so.3", "libcrypto.so.1.1", "libgcrypt.so.20", "libgnutls.so.30", "libgmp.so.10",
+       {"libcrypto.so.3", "libssl.so.3", "libcrypto-3d4f1a2b.so.3", "libnettle.so.8", "libsodium.so.23",
+        "libnss3.so", "libnspr4.so", "libcrypto.so.1.1", "libgcrypt.so.20", "libgnutls.so.30", "libgmp.so.10",
         "libtasn1.so.6", "libmbedcrypto.so.7", "libmbedtls.so.14", "libwolfssl.so.35",
         "libbotan-2.so.19", "libtommath.so.1", "libnssutil3.so", "libplds4.so", "libfreebl3.so",
         "libfreeblpriv3.so"}) {
@@ -77,8 +78,8 @@ TEST(DefaultModules, ListTheCryptoLibrariesOfDistributions) {
 TEST(DefaultModules, ListNothingElse) {
   for (const char* file : {"libc.so.6", "libcrypt.so.1", "libm.so.6", "libstdc++.so.6", "libz.so.1",
                            "libpython3.11.so", "ld-linux-x86-64.so.2", "nginx", "openssl",
-                           "libsecure_alloc_preload.so", "libssh.so.4", "libssl.so.3", "libssl3.so",
-                           "libnettle.so.8", "libgmpxx.so.4", "libcryptsetup.so.12", "libcrypto.a",
+                           "libsecure_alloc_preload.so", "libssh.so.4", "libssl3.so",
+                           "libgmpxx.so.4", "libcryptsetup.so.12", "libcrypto.a",
                            "libnss_files.so.2", "libcurl.so.4"}) {
     EXPECT_FALSE(IsListed((std::string("/usr/lib/") + file).c_str(), kDefaultModules)) << file;
   }
