@@ -17,15 +17,10 @@ bool Find(const char* name, Function* function) {
 
 // Only the preload library exports malloc_conceal together with the API.
 bool FindPreloaded() {
-  return dlsym(RTLD_DEFAULT, "malloc_conceal") != nullptr &&
-         Find("secalloc_malloc", &preloaded.malloc) && preloaded.malloc != &secalloc_malloc &&
-         Find("secalloc_calloc", &preloaded.calloc) &&
-         Find("secalloc_realloc", &preloaded.realloc) &&
-         Find("secalloc_aligned_alloc", &preloaded.aligned_alloc) &&
-         Find("secalloc_free", &preloaded.free) &&
-         Find("secalloc_usable_size", &preloaded.usable_size) &&
-         Find("secalloc_query", &preloaded.query) && Find("secalloc_stats", &preloaded.stats) &&
-         Find("secalloc_trim", &preloaded.trim);
+#define SA_AND_FIND(name) &&Find("secalloc_" #name, &preloaded.name)
+  return dlsym(RTLD_DEFAULT, "malloc_conceal") != nullptr SA_API_FUNCTIONS(SA_AND_FIND) &&
+         preloaded.malloc != &secalloc_malloc;
+#undef SA_AND_FIND
 }
 
 [[gnu::constructor]] void OnLoad() {

@@ -87,11 +87,11 @@ SA_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) {
 
 // OpenBSD: concealed memory is what the secret domain is for.
 SA_EXPORT void* malloc_conceal(size_t size) {
-  return entry::Allocate(size, {kHeapStride, __builtin_return_address(0)});
+  return entry::Allocate(size, {kSecretBins, __builtin_return_address(0)});
 }
 
 SA_EXPORT void* calloc_conceal(size_t count, size_t size) {
-  return entry::AllocateArray(count, size, {kHeapStride, __builtin_return_address(0)});
+  return entry::AllocateArray(count, size, {kSecretBins, __builtin_return_address(0)});
 }
 
 SA_EXPORT void freezero(void* ptr, size_t size) {

@@ -96,14 +96,14 @@ unsigned DomainOfSlow(const void* caller) {
   if (!entry::Start()) return 0;
   const Options& options = entry::CurrentOptions();
   // Not for the table: the answer is the call's, not the page's. Only with scope=all.
-  if (IsInLibc(caller)) return IsDataSite(caller) ? kHeapStride : 0;
+  if (IsInLibc(caller)) return IsDataSite(caller) ? kSecretBins : 0;
   const char* const file = ModuleOf(caller);
   unsigned domain = 0;
   if (options.scope == Scope::kAll) {
-    domain = kHeapStride;
+    domain = kSecretBins;
   } else if (options.scope == Scope::kModules && file != nullptr) {
     const char* const globs = options.modules[0] != '\0' ? options.modules : kDefaultModules;
-    domain = IsListed(file, globs) ? kHeapStride : 0;
+    domain = IsListed(file, globs) ? kSecretBins : 0;
   }
   if (file != nullptr && IsDynamicLoader(file)) {
     EmptyTable();  // And no entry for the loader: it shall be seen each time.

@@ -1,19 +1,31 @@
 #include "allocator/api/query.h"
 
-#include "allocator/domain/domain.h"
-#include "allocator/heap/standard_heaps.h"
+#include "allocator/domain/created_domain.h"
+#include "allocator/heap/large_run.h"
 #include "allocator/slab/object.h"
 
 namespace secure_alloc {
 namespace {
 
 // The start of the slot or run that the address lies in, or null.
-const void* StartOf(const Arena& arena, const void* address) {
-  if (arena.whole) return arena.AddressOf(0);
+const void* StartOf(Arena& arena, const void* address) {
+  if (arena.whole) return ExtentOf({&arena, 0, arena.grown}).object;
   const PageInfo& info = arena.info[arena.PageOf(Address(address))];
-  if (info.kind == PageKind::kLarge) return arena.AddressOf(info.first);
+  if (info.kind == PageKind::kLarge) {
+    return ExtentOf({&arena, info.first, arena.info[info.first].next}).object;
+  }
   if (info.kind != PageKind::kSlab) return nullptr;
   return static_cast<const Slab*>(arena.RecordOf(info.first))->SlotOf(address);
+}
+
+// Of the domain whose page heap it is.
+const char* NameOf(const PageHeap& pages) {
+  const char* name = public_domain.name();
+  MutexLock lock(SecretDomains::mutex());
+  SecretDomains::ForEach([&](Domain& domain) {
+    if (&domain.heap().pages() == &pages) name = domain.name();
+  });
+  return name;
 }
 
 }  // namespace
@@ -28,7 +40,7 @@ void Query(const void* address, struct secalloc_info* info) {
   info->ours = 1;
   info->dumped = protection == Protection::kPlain;
   info->protection = static_cast<enum secalloc_protection>(protection);
-  info->domain = arena->heap == &secret_pages ? secret_domain.name() : public_domain.name();
+  info->domain = NameOf(*arena->heap);
   const void* const start = StartOf(*arena, address);
   if (start == nullptr) return;
   const uint8_t state = LoadShadow(space.ShadowOf(start));

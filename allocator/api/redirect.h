@@ -6,20 +6,27 @@
 
 namespace secure_alloc {
 
-// Another library's functions of the public header.
+// Every function of the public header, without its prefix.
+#define SA_API_FUNCTIONS(X)                                                                  \
+  X(malloc) X(calloc) X(realloc) X(aligned_alloc) X(free) X(usable_size) X(query) X(stats)   \
+  X(trim) X(domain_create) X(domain_destroy) X(domain_malloc) X(domain_calloc)               \
+  X(domain_realloc) X(domain_aligned_alloc) X(domain_free) X(domain_alloc_pages) X(protect)  \
+  X(reserve) X(reserve_objects)
+
+// Another library's functions.
 struct Redirect {
-  decltype(&::secalloc_malloc) malloc;
-  decltype(&::secalloc_calloc) calloc;
-  decltype(&::secalloc_realloc) realloc;
-  decltype(&::secalloc_aligned_alloc) aligned_alloc;
-  decltype(&::secalloc_free) free;
-  decltype(&::secalloc_usable_size) usable_size;
-  decltype(&::secalloc_query) query;
-  decltype(&::secalloc_stats) stats;
-  decltype(&::secalloc_trim) trim;
+#define SA_MEMBER(name) decltype(&::secalloc_##name) name;
+  SA_API_FUNCTIONS(SA_MEMBER)
+#undef SA_MEMBER
 };
 
 // Null: calls stay here. Set once, at load.
 extern constinit const Redirect* redirect;
+
+// At the beginning of each function.
+#define SA_REDIRECT(name, ...) \
+  if (secure_alloc::redirect != nullptr) [[unlikely]] return secure_alloc::redirect->name(__VA_ARGS__)
+
+#define SA_EXPORT extern "C" [[gnu::visibility("default")]]
 
 }  // namespace secure_alloc

@@ -19,6 +19,8 @@ const char* Sentence(FaultKind kind) {
       return "write after free: a free slot was written to";
     case FaultKind::kWrongSize:
       return "wrong size: an object was freed with a size it does not have";
+    case FaultKind::kWrongDomain:
+      return "wrong domain: an object was freed in a domain that it is not in";
     case FaultKind::kFreedUse:
       return "use of a pointer that is not an allocated object";
     case FaultKind::kHeapCorrupted:

@@ -12,6 +12,7 @@ enum class FaultKind {
   kOverflow,         // the check byte behind an object is gone
   kWriteAfterFree,   // a free slot is not zero
   kWrongSize,        // sized free with a size that was not asked for
+  kWrongDomain,      // freed in a domain that it is not in
   kFreedUse,         // realloc, usable size or query-like call on a freed object
   kHeapCorrupted,    // our own metadata contradict each other
   kForkWithoutCopy,  // a child without its copy of the secrets

@@ -1,6 +1,6 @@
 // Random choices for placement. RandomBits is a linear congruential generator whose upper
 // bits are used, as in PCG's core: two instructions, off the critical path. It is
-// seeded, and reseeded at every refill, from the kernel, so that an observer of some
+// stirred at every refill by RandomWord(), so that an observer of some
 // choices can't go on predicting. Not for keys.
 #pragma once
 
@@ -25,9 +25,10 @@ class RandomBits {
   uint32_t state_ = 0x853C49E6u;
 };
 
-// A word of kernel randomness, from a buffer refilled by getrandom(2). Any thread.
+// A word of a generator that is seeded by getrandom(2), once: no system call after that, as
+// a program may have given them up. Any thread.
 uint64_t RandomWord();
-// Forgets the buffer: a forked child must not repeat its parent's choices.
+// A forked child must not repeat its parent's choices: it is seeded again.
 void ForgetRandomWords();
 
 }  // namespace secure_alloc

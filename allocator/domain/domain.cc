@@ -30,6 +30,10 @@ size_t DefaultBudget(const Options& options) {
 
 }  // namespace
 
+size_t QueuedLimitFor(size_t budget) {
+  return std::clamp(budget / kQueueShare, kMinQueue, kMaxQueue);
+}
+
 constinit Domain public_domain("public", ordinary_heap);
 constinit Domain secret_domain("secret", secret_heap);
 
@@ -39,46 +43,75 @@ void* Domain::Allocate(size_t request, size_t alignment) {
   // As the kernel's heuristic, which our reservation evades, would: an obvious overcommit.
   if (request > kGiB && request > os::MachineMemory()) return nullptr;
   int error = 0;
-  void* const object = heap_.AllocateAligned(request, alignment, &error);
+  void* object = heap_.AllocateAligned(request, alignment, &error);
+  if (object == nullptr && for_secrets_) {
+    // What waits for reuse, in other sizes, may make room.
+    heap_.Trim();
+    object = heap_.AllocateAligned(request, alignment, &error);
+  }
   if (object == nullptr) return AllocateFallback(request, alignment, error);
+  TellFallbacks();
+  return object;
+}
+
+void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
+  if (request > space.size() || alignment > space.size()) return nullptr;
+  int error = 0;
+  void* const object = heap_.AllocateOwnPages(request, alignment, at_end, &error);
+  if (object == nullptr) return Refuse(error);
+  TellFallbacks();
+  return object;
+}
+
+void Domain::TellFallbacks() {
   const size_t fallbacks = heap_.pages().fallbacks();
   if (fallbacks != told_fallbacks_.load(std::memory_order_relaxed)) [[unlikely]] {
     told_fallbacks_.store(fallbacks, std::memory_order_relaxed);
     NoticeLocked(heap_.pages().GetUsage().fallback_error);
   }
-  return object;
 }
 
 void* Domain::AllocateGrowing(size_t request) {
   // Pages of the secret domain are charged and faulted in, used or not.
   if (this != &public_domain || request <= kMaxSlabRequest || request > space.size()) return nullptr;
   int error;
-  return heap_.large().Allocate(request, kPageSize, request / 4, &error);
+  return heap_.large().Allocate({.size = request, .room = request / 4}, &error);
 }
 
 void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
   // The public domain has no policy, nor has the secret one before start-up is over.
-  if (plain_ == nullptr) return nullptr;
+  if (!for_secrets_) return nullptr;
   if (fallback_ == Fallback::kPlain) {
     degraded_.fetch_add(1, std::memory_order_relaxed);
     NoticePlain(error);
-    return plain_->Allocate(request, alignment);
+    return public_domain.Allocate(request, alignment);
   }
+  return Refuse(error);
+}
+
+void* Domain::Refuse(int error) {
   refused_.fetch_add(1, std::memory_order_relaxed);
   NoticeRefused(error);
   return nullptr;
 }
 
+void Domain::SetPolicy(Fallback fallback, ForkPolicy fork) {
+  const Source* const ladder[2] = {
+      fork == ForkPolicy::kShare ? &shared_secret_source : &secret_source,
+      fork == ForkPolicy::kCopy ? static_cast<const Source*>(&locked_source)
+                                : &private_locked_source};
+  heap_.pages().SetLadder(ladder, fallback == Fallback::kNone ? 1 : 2);
+  fallback_ = fallback;
+  fork_ = fork;
+  for_secrets_ = true;
+}
+
 void ConfigureSecretDomain(const Options& options) {
-  const Source* ladder[2];
-  ladder[0] = options.fork == ForkPolicy::kShare ? &shared_secret_source : &secret_source;
-  ladder[1] = options.fork == ForkPolicy::kCopy ? &locked_source : &private_locked_source;
-  secret_pages.SetLadder(ladder, options.fallback == Fallback::kNone ? 1 : 2);
   const size_t budget = options.budget != 0 ? options.budget : DefaultBudget(options);
   secret_budget.SetLimit(budget);
-  secret_heap.large().SetQueuedLimit(std::clamp(budget / kQueueShare, kMinQueue, kMaxQueue));
+  secret_heap.large().SetQueuedLimit(QueuedLimitFor(budget));
   ShareNotices();
-  secret_domain.SetFallback(options.fallback, &public_domain);
+  secret_domain.SetPolicy(options.fallback, options.fork);
 }
 
 }  // namespace secure_alloc

@@ -1,6 +1,6 @@
 // A domain is a heap and a policy: where its memory comes from, how much of it, what
 // happens when it can't be had, and what a forked child gets. Ordinary malloc uses the
-// public domain, secrets the other.
+// public domain, secrets the secret one, or one that the program has created.
 //
 // A secret never silently becomes less than its policy says: each step down the ladder
 // is counted, and told on standard error once in a process and its forked children.
@@ -22,6 +22,9 @@ class Domain {
   // Alignment: a power of two.
   [[nodiscard]] void* Allocate(size_t request, size_t alignment);
 
+  // The same with pages to itself: see Heap. Never less protected than the domain.
+  [[nodiscard]] void* AllocateOwnPages(size_t request, size_t alignment, bool at_end);
+
   // The same for an object that is growing and will go on: with room to do so in place,
   // where that costs address space only. Null: try Allocate().
   [[nodiscard]] void* AllocateGrowing(size_t request);
@@ -31,19 +34,22 @@ class Domain {
   size_t degraded_allocations() const { return degraded_.load(std::memory_order_relaxed); }
   size_t refused_allocations() const { return refused_.load(std::memory_order_relaxed); }
 
-  // What to do when the heap has no memory; `plain` serves Fallback::kPlain.
-  void SetFallback(Fallback fallback, Domain* plain) {
-    fallback_ = fallback;
-    plain_ = plain;
-  }
+  // For secrets, before the first allocation: where pages come from, what to do when they
+  // can't be had, and what a forked child gets.
+  void SetPolicy(Fallback fallback, ForkPolicy fork);
+  Fallback fallback() const { return fallback_; }
+  ForkPolicy fork() const { return fork_; }
 
  private:
   void* AllocateFallback(size_t request, size_t alignment, int error);
+  void* Refuse(int error);
+  void TellFallbacks();
 
   const char* const name_;
   Heap& heap_;
   Fallback fallback_ = Fallback::kNone;
-  Domain* plain_ = nullptr;
+  ForkPolicy fork_ = ForkPolicy::kCopy;
+  bool for_secrets_ = false;
   std::atomic<size_t> degraded_{0};
   std::atomic<size_t> refused_{0};
   std::atomic<size_t> told_fallbacks_{0};
@@ -52,10 +58,10 @@ class Domain {
 extern constinit Domain public_domain;
 extern constinit Domain secret_domain;
 
-// The domain of an object, by its bin.
-inline Domain& DomainOf(unsigned bin) { return bin < kHeapStride ? public_domain : secret_domain; }
+// What freed large secrets may hold until they are reused, of so large a budget.
+size_t QueuedLimitFor(size_t budget);
 
-// Sets ladder and budget of the secret domain. Once, before its first allocation.
+// Sets policy and budget of the secret domain. Once, before its first allocation.
 void ConfigureSecretDomain(const Options& options);
 
 }  // namespace secure_alloc

@@ -7,6 +7,7 @@
 #include "allocator/base/fault.h"
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
+#include "allocator/domain/created_domain.h"
 #include "allocator/domain/notice.h"
 #include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
@@ -26,7 +27,6 @@ namespace {
 
 struct ForkState {
   Mutex window;             // one fork at a time; rank 1
-  ForkPolicy policy = ForkPolicy::kCopy;
   int copy_error = 0;       // of the fork under way
   bool threaded = false;    // other threads ran when the copies were made
 };
@@ -35,19 +35,56 @@ constinit ForkState state;
 // This thread is between BeginFork and EndFork.
 constinit thread_local bool bracketed = false;
 
+bool IsCopied(const Domain& domain) { return domain.fork() == ForkPolicy::kCopy; }
+
+// Every lock from the thread list down to the page heaps, in rank order. The space's is only
+// taken under one of those.
+void LockEverything() SA_NO_THREAD_SAFETY {
+  LockThreadCaches();
+  SecretDomains::mutex().Lock();
+  ordinary_heap.LockAll();
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().LockAll(); });
+  LockOrdinaryPages();
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().mutex().Lock(); });
+}
+
+void UnlockEverything() SA_NO_THREAD_SAFETY {
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().mutex().Unlock(); });
+  UnlockOrdinaryPages();
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().UnlockAll(); });
+  ordinary_heap.UnlockAll();
+  SecretDomains::mutex().Unlock();
+  UnlockThreadCaches();
+}
+
+void DropAllCopies() SA_NO_THREAD_SAFETY {
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().DropCopies(); });
+}
+
+void FillCopy(Domain& domain) SA_NO_THREAD_SAFETY {
+  if (!IsCopied(domain)) return;
+  Heap& heap = domain.heap();
+  heap.large().OpenAll(heap.pages());
+  if (state.copy_error == 0) state.copy_error = heap.pages().FillCopies();
+}
+
+void CloseAgain(Domain& domain) SA_NO_THREAD_SAFETY {
+  if (IsCopied(domain)) domain.heap().large().CloseAll(domain.heap().pages());
+}
+
 void OnPrepare() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Lock();
   state.threaded = !__libc_single_threaded;
   if (state.threaded && _IO_list_lock != nullptr) _IO_list_lock();
-  LockThreadCaches();
-  LockAllHeaps();
-  state.copy_error = state.policy == ForkPolicy::kCopy ? secret_pages.FillCopies() : 0;
+  LockEverything();
+  state.copy_error = 0;
+  SecretDomains::ForEach(FillCopy);
 }
 
 void OnParent() SA_NO_THREAD_SAFETY {
-  secret_pages.DropCopies();
-  UnlockAllHeaps();
-  UnlockThreadCaches();
+  DropAllCopies();
+  SecretDomains::ForEach(CloseAgain);
+  UnlockEverything();
   if (state.threaded && _IO_list_unlock != nullptr) _IO_list_unlock();
   if (!bracketed) state.window.Unlock();
 }
@@ -56,12 +93,12 @@ void OnParent() SA_NO_THREAD_SAFETY {
 void MarkForgotten(Arena* arena) {
   uint8_t* const begin = space.ShadowOf(arena->AddressOf(0));
   for (uint8_t* at = begin; at < begin + (arena->bytes() >> kGranuleShift); ++at) {
-    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenClass);
+    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
   }
 }
 
 void ForgetSecrets(ThreadCache& cache) {
-  for (unsigned bin = kHeapStride; bin < kBins; ++bin) cache.bins[bin].SetCount(0);
+  for (unsigned bin = kSecretBins; bin < kDomainBins; ++bin) cache.bins[bin].SetCount(0);
 }
 
 void RecoverCache(ThreadCache& cache) {
@@ -69,19 +106,24 @@ void RecoverCache(ThreadCache& cache) {
   secret_heap.Flush(cache);
 }
 
+void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
+  PageHeap& pages = domain.heap().pages();
+  if (IsCopied(domain)) {
+    pages.AdoptCopies();
+    if (state.threaded) RepairSecretsAfterFork(pages);
+    if (pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
+    CloseAgain(domain);
+  } else {
+    pages.AbandonArenas(MarkForgotten);
+    domain.heap().Forget();
+    if (domain.heap().has_thread_caches()) ForEachThreadCache(ForgetSecrets);
+  }
+}
+
 void OnChild() SA_NO_THREAD_SAFETY {
   if (state.copy_error != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
-  if (state.policy == ForkPolicy::kCopy) {
-    secret_pages.AdoptCopies();
-    if (state.threaded) RepairSecretsAfterFork();
-    if (secret_pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
-  } else {
-    secret_pages.AbandonArenas(MarkForgotten);
-    secret_heap.Forget();
-    ForEachThreadCache(ForgetSecrets);
-  }
-  UnlockAllHeaps();
-  UnlockThreadCaches();
+  SecretDomains::ForEach(AdoptDomain);
+  UnlockEverything();
   // glibc's child has made its lists of open files anew: their lock needs no unlock.
   ForgetRandomWords();
   thread_cache->random.Stir(RandomWord());
@@ -89,22 +131,39 @@ void OnChild() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Unlock();
 }
 
+// Copies for all domains, or for none.
+int MakeAllCopies() {
+  MutexLock lock(SecretDomains::mutex());
+  int error = 0;
+  SecretDomains::ForEach([&error](Domain& domain) {
+    if (error == 0 && IsCopied(domain)) error = domain.heap().pages().MakeCopies();
+  });
+  return error;
+}
+
+// A domain made meanwhile has none.
+void EndCopies() {
+  MutexLock lock(SecretDomains::mutex());
+  SecretDomains::ForEach([](Domain& domain) {
+    MutexLock pages_lock(domain.heap().pages().mutex());
+    domain.heap().pages().DropCopies();
+  });
+}
+
 }  // namespace
 
-void RegisterForkHandlers(ForkPolicy policy) {
-  state.policy = policy;
+void RegisterForkHandlers() {
   // ENOMEM can only come from our own heap, before anything was allocated from it.
   SA_CHECK(pthread_atfork(OnPrepare, OnParent, OnChild) == 0);
 }
 
 int BeginFork() SA_NO_THREAD_SAFETY {
   state.window.Lock();
-  if (state.policy == ForkPolicy::kCopy) {
-    if (const int error = secret_pages.MakeCopies(); error != 0) {
-      state.window.Unlock();
-      NoticeForkRefused(error);
-      return EAGAIN;
-    }
+  if (const int error = MakeAllCopies(); error != 0) {
+    EndCopies();
+    state.window.Unlock();
+    NoticeForkRefused(error);
+    return EAGAIN;
   }
   bracketed = true;
   return 0;
@@ -112,11 +171,7 @@ int BeginFork() SA_NO_THREAD_SAFETY {
 
 void EndFork() SA_NO_THREAD_SAFETY {
   bracketed = false;
-  {
-    // A fork that failed never ran OnParent; elsewhere there is nothing left to drop.
-    MutexLock lock(secret_pages.mutex());
-    secret_pages.DropCopies();
-  }
+  EndCopies();  // A fork that failed never ran OnParent; elsewhere there is nothing left.
   state.window.Unlock();
 }
 

@@ -1,5 +1,5 @@
 // fork(2) with secrets: the child gets its own copy, or by policy nothing, or the
-// parent's pages.
+// parent's pages, for each domain by its own policy.
 //
 // The wrapper of fork(3) brackets it with BeginFork and EndFork: copies are mapped, charged
 // and faulted in before there is a child, so that failure is EAGAIN. Handlers of
@@ -10,12 +10,10 @@
 // a secret, and its parent's pages stay whole.
 #pragma once
 
-#include "allocator/domain/options.h"
-
 namespace secure_alloc {
 
 // Once, before threads.
-void RegisterForkHandlers(ForkPolicy policy);
+void RegisterForkHandlers();
 
 // 0, or an errno value: then no fork must follow, and no EndFork.
 [[nodiscard]] int BeginFork();

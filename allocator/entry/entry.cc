@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "allocator/domain/domain.h"
+#include "allocator/domain/created_domain.h"
 #include "allocator/heap/standard_heaps.h"
 
 namespace secure_alloc::entry {
@@ -13,7 +13,7 @@ namespace {
 
 constinit const Peer* peer = nullptr;  // set once, before threads
 
-Domain& DomainFor(Call call) { return call.first_bin == 0 ? public_domain : secret_domain; }
+Domain& DomainFor(Call call) { return call.first_bin == kOrdinaryBins ? public_domain : secret_domain; }
 
 bool ServedByPeer(Call call) { return peer != nullptr && call.first_bin == 0; }
 
@@ -42,17 +42,40 @@ void* Move(void* object, size_t old_size, size_t size, Call call) {
   return fresh;
 }
 
-void* ResizePeers(void* object, size_t size, Call call) {
-  const Peer& owner = PeerOf(FaultKind::kFreedUse, call.caller);
-  if (call.first_bin == 0) return OrOutOfMemory(owner.resize(object, size));
-  // Up to the secret domain: nothing of it may stay behind.
-  const size_t old_size = owner.usable_size(object);
-  void* const fresh = Allocate(size, call);
+// The object could not be moved. Making it smaller must not fail for want of memory: it keeps
+// its place and size.
+void* KeepSmaller(void* object, size_t old_size, size_t size) {
+  if (size > old_size) return nullptr;
+  WipeBytes(static_cast<char*>(object) + size, old_size - size);
+  return object;
+}
+
+// Into a domain of its own, from there or anywhere.
+void* ResizeOurs(Domain& domain, void* object, const ObjectInfo& info, size_t size,
+                 const void* caller) {
+  const bool stays = &DomainOf(object, info.first_bin) == &domain;
+  if (stays && TryResize(object, size, caller)) return object;
+  void* const fresh = OrOutOfMemory(domain.Allocate(size, 1));
+  if (fresh == nullptr) return stays ? KeepSmaller(object, info.size, size) : nullptr;
+  std::memcpy(fresh, object, std::min(info.size, size));
+  FreeSlow(object, {info.first_bin, caller});
+  return fresh;
+}
+
+// The peer's object moves up; nothing of it may stay behind.
+void* MovePeers(const Peer& owner, void* object, size_t size, void* fresh) {
   if (fresh == nullptr) return nullptr;
+  const size_t old_size = owner.usable_size(object);
   std::memcpy(fresh, object, std::min(old_size, size));
   WipeBytes(object, old_size);
   owner.free(object);
   return fresh;
+}
+
+void* ResizePeers(void* object, size_t size, Call call) {
+  const Peer& owner = PeerOf(FaultKind::kFreedUse, call.caller);
+  if (call.first_bin == 0) return OrOutOfMemory(owner.resize(object, size));
+  return MovePeers(owner, object, size, Allocate(size, call));
 }
 
 }  // namespace
@@ -89,14 +112,44 @@ void* Resize(void* object, size_t size, Call call) {
   }
   ObjectInfo info;
   if (!Inspect(object, call.caller, &info)) return ResizePeers(object, size, call);
+  if (info.first_bin == kDomainBins) {
+    return ResizeOurs(DomainOf(object, kDomainBins), object, info, size, call.caller);
+  }
   const bool moves_up = info.first_bin < call.first_bin;
   if (!moves_up && TryResize(object, size, call.caller)) return object;
+  if (moves_up) (void)SetAccess(object, Access::kReadWrite, call.caller);
   void* const moved =
       Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
-  if (moved != nullptr || moves_up || size > info.size) return moved;
-  // Making an object smaller must not fail for want of memory: it keeps its place and size.
-  WipeBytes(static_cast<char*>(object) + size, info.size - size);
-  return object;
+  return moved != nullptr || moves_up ? moved : KeepSmaller(object, info.size, size);
+}
+
+void* AllocateIn(Domain& domain, size_t size, size_t alignment) {
+  if (!IsPowerOfTwo(alignment)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (!Start()) return OutOfMemory();
+  if (size > PTRDIFF_MAX - alignment) return OutOfMemory();
+  if (size > 0 || alignment > kGranule) {
+    return OrOutOfMemory(domain.Allocate(std::max<size_t>(size, 1), alignment));
+  }
+  int error;
+  return OrOutOfMemory(secret_heap.AllocateZeroSize(&error));
+}
+
+void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller) {
+  if (object == nullptr) return AllocateIn(domain, size, 1);
+  if (size == 0) {
+    FreeSlow(object, {kSecretBins, caller});
+    return nullptr;
+  }
+  ObjectInfo info;
+  if (Inspect(object, caller, &info)) {
+    (void)SetAccess(object, Access::kReadWrite, caller);
+    return ResizeOurs(domain, object, info, size, caller);
+  }
+  const Peer& owner = PeerOf(FaultKind::kFreedUse, caller);
+  return MovePeers(owner, object, size, AllocateIn(domain, size, 1));
 }
 
 void FreeWiped(void* object, size_t size, Call call) {
@@ -124,6 +177,27 @@ void* AllocateAligned(size_t alignment, size_t size, Call call) {
   if (!Start()) return OutOfMemory();
   if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
   return OrOutOfMemory(DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment));
+}
+
+void FreeFrom(Domain& domain, void* object, const void* caller) {
+  ObjectInfo info;
+  if (!Inspect(object, caller, &info)) Fault(FaultKind::kInvalidFree, caller);
+  // Objects of size zero are in no domain, and some of fallback=plain in the public one.
+  const bool elsewhere = info.size == 0 || (domain.fallback() == Fallback::kPlain &&
+                                            info.first_bin == kOrdinaryBins);
+  if (!elsewhere && &DomainOf(object, info.first_bin) != &domain) {
+    Fault(FaultKind::kWrongDomain, caller);
+  }
+  FreeSlow(object, {info.first_bin, caller});
+}
+
+void* AllocateOwnPages(Domain& domain, size_t size, size_t alignment, bool at_end) {
+  if (!IsPowerOfTwo(alignment) || (at_end && alignment > kPageSize)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  if (!Start()) return OutOfMemory();
+  return OrOutOfMemory(domain.AllocateOwnPages(std::max<size_t>(size, 1), alignment, at_end));
 }
 
 size_t UsableSize(const void* object, Call call) {

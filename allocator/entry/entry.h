@@ -1,7 +1,7 @@
 // This malloc's manners: argument checks, errno, what zero and failure mean; and start-up.
 //
-// Each function says on whose behalf it is called: `first_bin` is the domain (0: public,
-// kHeapStride: secret), `caller` the address that a fault names. Sizes in bytes.
+// Each function says on whose behalf it is called: `first_bin` is the domain (kOrdinaryBins:
+// public, kSecretBins: secret; created domains have functions of their own), `caller` the address that a fault names. Sizes in bytes.
 // Failure is null with errno ENOMEM (or as said); success leaves errno alone.
 #pragma once
 
@@ -10,7 +10,11 @@
 #include "allocator/domain/options.h"
 #include "allocator/heap/fast_path.h"
 
-namespace secure_alloc::entry {
+namespace secure_alloc {
+
+class Domain;
+
+namespace entry {
 
 struct Call {
   unsigned first_bin;
@@ -46,6 +50,14 @@ size_t UsableSize(const void* object, Call call);
 // Faults if the object was not allocated with this size.
 void FreeSized(void* object, size_t size, Call call);
 
+// The same for a created domain.
+void* AllocateIn(Domain& domain, size_t size, size_t alignment);
+void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller);
+// The object is in this domain, or it faults.
+void FreeFrom(Domain& domain, void* object, const void* caller);
+// An object with pages to itself; at_end: in front of the second guard page.
+void* AllocateOwnPages(Domain& domain, size_t size, size_t alignment, bool at_end);
+
 // Gives back what is idle, this thread's caches first.
 void Trim();
 
@@ -66,4 +78,5 @@ struct Peer {
 };
 void SetPeer(const Peer* peer);
 
-}  // namespace secure_alloc::entry
+}  // namespace entry
+}  // namespace secure_alloc

@@ -11,6 +11,7 @@
 #include "allocator/base/text.h"
 #include "allocator/domain/domain.h"
 #include "allocator/domain/fork.h"
+#include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
 
 // Where the loader found the program's arguments; glibc's.
@@ -52,6 +53,7 @@ Stage StartLocked() {
     return kFailed;
   }
   check_key = RandomWord() | 1;
+  InitStandardHeaps();
   ParseOptions(OptionsText(), &options);
   ConfigureSecretDomain(options);
   return kReady;
@@ -71,7 +73,7 @@ bool Start() {
   }
   if (stage.load(std::memory_order_relaxed) == kFailed) return false;
   // May allocate, so after the lock and the stage.
-  RegisterForkHandlers(options.fork);
+  RegisterForkHandlers();
   return true;
 }
 

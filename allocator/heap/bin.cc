@@ -11,13 +11,13 @@ namespace {
 // comes and goes does not carry its slab along.
 constexpr unsigned kEmptySlabsKept = 1;
 
-// Secret slots are too scarce to lie in a store; size-zero objects have no cache.
-unsigned StoreLimit(unsigned bin) {
-  if (bin >= kHeapStride || bin % kHeapStride == kZeroClass) return 0;
-  return std::min<unsigned>(Bin::kStoreSlots, kShapes[bin].cache_capacity * 2u);
-}
-
 }  // namespace
+
+void Bin::SetStore(unsigned bin, void** store) {
+  MutexLock lock(mutex_);
+  store_limit_ = std::min<unsigned>(kStoreSlots, kShapes[bin].cache_capacity * 2u);
+  store_ = store;
+}
 
 void Bin::Link(Slab* slab) {
   slab->previous = nullptr;
@@ -31,6 +31,40 @@ void Bin::Unlink(Slab* slab) {
   if (slab->next != nullptr) slab->next->previous = slab->previous;
 }
 
+void Bin::MakeSlab(const Run& run, unsigned bin) {
+  Slab* const slab = Slab::Make(run, bin);
+  Link(slab);
+  ++empty_slabs_;
+  slab_bytes_ += run.bytes();
+  total_slots_ += slab->slots();
+  free_slots_ += slab->slots();
+}
+
+// The slab is empty, and was counted as such or is not linked yet.
+Run Bin::UnmakeSlab(Slab* slab) {
+  Unlink(slab);
+  const Run run = slab->Unmake();
+  slab_bytes_ -= run.bytes();
+  total_slots_ -= slab->slots();
+  free_slots_ -= slab->slots();
+  return run;
+}
+
+bool Bin::AddSlab(unsigned bin, PageHeap& pages, int* error) {
+  const SlabShape& shape = kShapes[bin];
+  const unsigned least = std::max(pages.smallest_order(), CeilLog2(PagesFor(shape.slot_size)));
+  // What is reserved must do for any mix of sizes: no more than a page is lost to one of them.
+  unsigned order = pages.has_reservation() ? least : shape.order;
+  Run run;
+  // When memory is short, a slab of few slots down to one.
+  for (; !pages.TryTake(order, &run, error); --order) {
+    if (order <= least) return false;
+  }
+  random_.Stir(RandomWord());
+  MakeSlab(run, bin);
+  return true;
+}
+
 unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
                    RandomBits& random, int* error) {
   unsigned taken = std::min(count, stored_);
@@ -39,14 +73,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
   while (taken < count) {
     if (available_ == nullptr) {
       // What there is will do: a new slab for the last few would only spread objects out.
-      if (taken > kShapes[bin].cache_reserve) break;
-      Run run;
-      if (!pages.TryTake(kShapes[bin].order, &run, error)) break;
-      Slab* const slab = Slab::Make(run, bin);
-      Link(slab);
-      ++slabs_;
-      ++empty_slabs_;
-      free_slots_ += slab->free_slots();
+      if (taken > kShapes[bin].cache_reserve || !AddSlab(bin, pages, error)) break;
     }
     Slab* const slab = available_;
     if (slab->empty()) --empty_slabs_;
@@ -71,11 +98,9 @@ bool Bin::Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& ran
 }
 
 void* Bin::TakeOne(unsigned bin, PageHeap& pages, int* error) {
-  RandomBits random;
-  random.Stir(RandomWord());
   MutexLock lock(mutex_);
   void* slot = nullptr;
-  return Take(bin, pages, &slot, 1, random, error) == 1 ? slot : nullptr;
+  return Take(bin, pages, &slot, 1, random_, error) == 1 ? slot : nullptr;
 }
 
 void Bin::GiveToSlab(PageHeap& pages, void* slot) {
@@ -85,25 +110,21 @@ void Bin::GiveToSlab(PageHeap& pages, void* slot) {
   ++free_slots_;
   if (was_full) Link(slab);
   if (!slab->empty()) return;
-  if (empty_slabs_ < kEmptySlabsKept) {
+  if (empty_slabs_ < kEmptySlabsKept || IsReserved(*slab)) {
     ++empty_slabs_;
     return;
   }
-  Unlink(slab);
-  --slabs_;
-  free_slots_ -= slab->free_slots();
-  pages.Give(slab->Unmake());
+  pages.Give(UnmakeSlab(slab));
 }
 
-void Bin::Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep) {
+void Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned keep) {
   MutexLock lock(mutex_);
-  const unsigned limit = StoreLimit(bin);
   // From the oldest end, which the thread's own CPU has least use for.
   void** const slots = cache.bottom();
   const unsigned count = cache.count();
   const unsigned flushed = count > keep ? count - keep : 0;
   for (unsigned i = 0; i < flushed; ++i) {
-    if (stored_ < limit) {
+    if (stored_ < store_limit_) {
       store_[stored_++] = slots[i];
     } else {
       GiveToSlab(pages, slots[i]);
@@ -113,9 +134,9 @@ void Bin::Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep) {
   cache.SetCount(count - flushed);
 }
 
-void Bin::GiveOne(unsigned bin, PageHeap& pages, void* slot) {
+void Bin::GiveOne(PageHeap& pages, void* slot) {
   MutexLock lock(mutex_);
-  if (stored_ < StoreLimit(bin)) {
+  if (stored_ < store_limit_) {
     store_[stored_++] = slot;
   } else {
     GiveToSlab(pages, slot);
@@ -128,25 +149,39 @@ void Bin::Trim(PageHeap& pages) {
   Slab* next;
   for (Slab* slab = available_; slab != nullptr; slab = next) {
     next = slab->next;
-    if (!slab->empty()) continue;
-    Unlink(slab);
-    --slabs_;
-    free_slots_ -= slab->free_slots();
-    pages.Give(slab->Unmake());
+    if (!slab->empty() || IsReserved(*slab)) continue;
+    --empty_slabs_;
+    pages.Give(UnmakeSlab(slab));
   }
-  empty_slabs_ = 0;
+}
+
+int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
+  MutexLock lock(mutex_);
+  const SlabShape& shape = kShapes[bin];
+  const size_t live = total_slots_ - free_slots_ - stored_;
+  const size_t wanted = std::max(reserved_slots_, live) + count;
+  if (wanted > total_slots_) {
+    const size_t slabs = (wanted - total_slots_ + shape.slots - 1) / shape.slots;
+    const int error = pages.ReserveRuns(shape.order, slabs, [&](const Run& run)
+                                            SA_NO_THREAD_SAFETY { MakeSlab(run, bin); });
+    if (error != 0) return error;
+  }
+  reserved_slots_ = wanted;
+  return 0;
 }
 
 Bin::Usage Bin::GetUsage() {
   MutexLock lock(mutex_);
-  return {slabs_, free_slots_ + stored_};
+  return {slab_bytes_, free_slots_ + stored_};
 }
 
 void Bin::Forget() {
   available_ = nullptr;
   empty_slabs_ = 0;
-  slabs_ = 0;
+  slab_bytes_ = 0;
+  total_slots_ = 0;
   free_slots_ = 0;
+  reserved_slots_ = 0;
   stored_ = 0;
 }
 

@@ -18,6 +18,9 @@ class Bin {
   static constexpr unsigned kStoreSlots = 256;
 
   constexpr Bin() = default;
+  // Gives the bin a store; before its first use. Without one slots go straight to slabs: secret
+  // ones are too scarce to lie about.
+  void SetStore(unsigned bin, void** store);
 
   // Fills a thread's bin to about half; at least one more slot than the reserve, or
   // false and why not.
@@ -26,13 +29,17 @@ class Bin {
   // One slot without a thread cache, or null.
   [[nodiscard]] void* TakeOne(unsigned bin, PageHeap& pages, int* error);
   // Takes slots back from a thread's bin until `keep` are left.
-  void Flush(unsigned bin, PageHeap& pages, CacheBin& cache, unsigned keep);
-  void GiveOne(unsigned bin, PageHeap& pages, void* slot);
-  // Empties the store and gives all free slabs back.
+  void Flush(PageHeap& pages, CacheBin& cache, unsigned keep);
+  void GiveOne(PageHeap& pages, void* slot);
+  // Empties the store and gives all free slabs back that are not reserved.
   void Trim(PageHeap& pages);
 
+  // Makes slabs, in pages of their own, so that `count` more objects than are live now find
+  // a slot from here on: slabs for so many stay. 0, or an errno value and nothing changed.
+  [[nodiscard]] int Reserve(unsigned bin, PageHeap& pages, size_t count);
+
   struct Usage {
-    size_t slabs = 0;
+    size_t slab_bytes = 0;
     size_t free_slots = 0;  // in slabs and in the store, not in thread caches
   };
   Usage GetUsage();
@@ -45,6 +52,12 @@ class Bin {
  private:
   unsigned Take(unsigned bin, PageHeap& pages, void** slots, unsigned count, RandomBits& random,
                 int* error) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool AddSlab(unsigned bin, PageHeap& pages, int* error) SA_REQUIRES(mutex_);
+  void MakeSlab(const Run& run, unsigned bin) SA_REQUIRES(mutex_);
+  Run UnmakeSlab(Slab* slab) SA_REQUIRES(mutex_);
+  bool IsReserved(const Slab& slab) const SA_REQUIRES(mutex_) {
+    return total_slots_ - slab.slots() < reserved_slots_;
+  }
   void GiveToSlab(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
   void Link(Slab* slab) SA_REQUIRES(mutex_);
   void Unlink(Slab* slab) SA_REQUIRES(mutex_);
@@ -52,10 +65,14 @@ class Bin {
   Mutex mutex_;
   Slab* available_ SA_GUARDED_BY(mutex_) = nullptr;  // slabs with free slots
   unsigned empty_slabs_ SA_GUARDED_BY(mutex_) = 0;
-  size_t slabs_ SA_GUARDED_BY(mutex_) = 0;
-  size_t free_slots_ SA_GUARDED_BY(mutex_) = 0;  // in slabs
+  size_t slab_bytes_ SA_GUARDED_BY(mutex_) = 0;
+  size_t total_slots_ SA_GUARDED_BY(mutex_) = 0;
+  size_t free_slots_ SA_GUARDED_BY(mutex_) = 0;      // in slabs
+  size_t reserved_slots_ SA_GUARDED_BY(mutex_) = 0;  // of all slots, so many stay
+  RandomBits random_ SA_GUARDED_BY(mutex_);          // for allocations without a thread cache
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;
-  void* store_[kStoreSlots] SA_GUARDED_BY(mutex_) = {};
+  unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;
+  void** store_ SA_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace secure_alloc

@@ -24,7 +24,7 @@ namespace secure_alloc {
   return object;
 }
 
-// Null: take the slow path. first_bin: 0 or kHeapStride.
+// Null: take the slow path. first_bin: kOrdinaryBins or kSecretBins.
 [[gnu::always_inline]] inline void* AllocateFast(size_t request, unsigned first_bin) {
   if (request - 1 >= kMaxSlabRequest) [[unlikely]] return nullptr;  // Zero wraps around.
   const unsigned bin = ClassOf(request) + first_bin;

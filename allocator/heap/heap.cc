@@ -5,13 +5,20 @@
 #include <algorithm>
 
 #include "allocator/heap/fast_path.h"
+#include "allocator/heap/private_heap.h"
 #include "allocator/heap/standard_heaps.h"
 
 namespace secure_alloc {
 namespace {
 
-bool IsLarge(unsigned bin) { return bin % kHeapStride == kLargeClass; }
-bool IsZeroSize(unsigned bin) { return bin % kHeapStride == kZeroClass; }
+bool IsLarge(unsigned bin) { return ClassOfBin(bin) == kLargeClass; }
+bool IsZeroSize(unsigned bin) { return ClassOfBin(bin) == kZeroClass; }
+
+// Of a live object.
+Heap& HeapOf(const void* object, unsigned bin) {
+  if (bin >= kDomainBins) return PrivateHeap::Of(object).heap();
+  return bin >= kSecretBins ? secret_heap : ordinary_heap;
+}
 
 // The address is inside the space and no live object's start: say so.
 enum class Wanted { kFree, kUse };
@@ -61,9 +68,14 @@ ThreadCache* AttachedCache() {
 
 // --- Allocation --------------------------------------------------------------------
 
+void Heap::SetStores(HeapStores& stores) {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].SetStore(first_bin_ + c, stores[c]);
+}
+
 void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
   Bin& shared = bins_[bin - first_bin_];
-  if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
+  ThreadCache* const cache = has_thread_caches() ? AttachedCache() : nullptr;
+  if (cache != nullptr) {
     CacheBin& cached = cache->bins[bin];
     if (!cached.CanTake() && !shared.Refill(bin, pages_, cached, cache->random, error)) {
       return nullptr;
@@ -76,7 +88,7 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
 }
 
 void* Heap::Allocate(size_t request, int* error) {
-  if (request > kMaxSlabRequest) return large_.Allocate(request, kPageSize, 0, error);
+  if (request > kMaxSlabRequest) return large_.Allocate({.size = request}, error);
   return AllocateSmall(request, ClassOf(request) + first_bin_, error);
 }
 
@@ -88,7 +100,18 @@ void* Heap::AllocateAligned(size_t request, size_t alignment, int* error) {
       return AllocateSmall(request, size_class + first_bin_, error);
     }
   }
-  return large_.Allocate(request, std::max(alignment, kPageSize), 0, error);
+  return large_.Allocate({.size = request, .alignment = std::max(alignment, kPageSize)}, error);
+}
+
+void* Heap::AllocateOwnPages(size_t request, size_t alignment, bool at_end, int* error) {
+  if (!at_end) alignment = std::max(alignment, kPageSize);
+  return large_.Allocate({.size = request, .alignment = alignment, .at_end = at_end}, error);
+}
+
+int Heap::Reserve(size_t request, size_t count) {
+  if (request > kMaxSlabRequest) return large_.Reserve({.size = request}, count);
+  const unsigned size_class = ClassOf(request);
+  return bins_[size_class].Reserve(first_bin_ + size_class, pages_, count);
 }
 
 void* Heap::AllocateZeroSize(int* error) {
@@ -104,7 +127,7 @@ void* Heap::AllocateZeroSize(int* error) {
 void Heap::FreeZeroSize(void* object) {
   const unsigned bin = first_bin_ + kZeroClass;
   StoreShadow(space.ShadowOf(object), static_cast<uint8_t>(bin));
-  bins_[kZeroClass].GiveOne(bin, zero_size_pages, object);
+  bins_[kZeroClass].GiveOne(zero_size_pages, object);
 }
 
 // --- Free --------------------------------------------------------------------------
@@ -113,7 +136,7 @@ void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
   Bin& shared = bins_[bin - first_bin_];
   CacheBin& cached = cache.bins[bin];
   if (cached.count() == cached.capacity()) {
-    shared.Flush(bin, pages_, cached, cached.capacity() / 2);
+    shared.Flush(pages_, cached, cached.capacity() / 2);
   } else if (cached.count() < cached.reserve) {
     // Company for the slot to come, so that it is not next; without memory it goes alone.
     int error;
@@ -131,22 +154,23 @@ bool FreeChecked(void* object, const void* caller) {
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
-  if (bin == kForgottenClass) return true;  // The parent's object: nothing of it is here.
-  Heap& heap = HeapOf(bin);
+  if (bin == kForgottenBin) return true;  // The parent's object: nothing of it is here.
   if (IsZeroSize(bin)) {
-    heap.FreeZeroSize(object);
+    (bin >= kSecretBins ? secret_heap : ordinary_heap).FreeZeroSize(object);
     return true;
   }
+  Heap& heap = HeapOf(object, bin);
   if (IsLarge(bin)) {
     heap.large().Free(object, caller);
     return true;
   }
-  const size_t slot_size = kLiveSlotSize[state];
+  const size_t slot_size = kShapes[bin].slot_size;
   SA_CHECK(slot_size != 0);
   CheckSlot(object, shadow, slot_size, caller);
   StoreShadow(shadow, static_cast<uint8_t>(bin));
   Wipe(object, slot_size);
-  if (ThreadCache* const cache = AttachedCache(); cache != nullptr) {
+  ThreadCache* const cache = heap.has_thread_caches() ? AttachedCache() : nullptr;
+  if (cache != nullptr) {
     heap.GiveSlow(bin, *cache, object);
   } else {
     heap.GiveUncached(bin, object);
@@ -174,14 +198,14 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
   // A forgotten object was a secret.
-  info->first_bin = bin == kForgottenClass ? kHeapStride : bin & kHeapStride;
-  const size_t slot_size = kLiveSlotSize[state];
-  if (slot_size != 0) [[likely]] {
+  info->first_bin = FirstBinOf(bin);
+  const size_t slot_size = kShapes[bin].slot_size;
+  if (slot_size != 0 && !IsZeroSize(bin)) [[likely]] {
     CheckSlot(object, shadow, slot_size, caller);
     info->size = slot_size - LoadSlack(shadow);
     return true;
   }
-  if (IsLarge(bin)) HeapOf(bin).large().CheckIntact(object, caller);
+  if (IsLarge(bin)) HeapOf(object, bin).large().CheckIntact(object, caller);
   info->size = ObjectSize(object);
   return true;
 }
@@ -190,11 +214,9 @@ bool TryResize(void* object, size_t request, const void* caller) {
   uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
-  if (IsZeroSize(bin) || bin == kForgottenClass || request == 0) return false;
-  if (IsLarge(bin)) {
-    return request > kMaxSlabRequest && HeapOf(bin).large().TryResize(object, request, caller);
-  }
-  const size_t slot_size = kLiveSlotSize[state];
+  if (IsZeroSize(bin) || bin == kForgottenBin || request == 0) return false;
+  if (IsLarge(bin)) return HeapOf(object, bin).large().TryResize(object, request, caller);
+  const size_t slot_size = kShapes[bin].slot_size;
   CheckSlot(object, shadow, slot_size, caller);
   // Not into a slot that is more than twice too large.
   if (request >= slot_size || request < slot_size / 2 || slot_size - request > kMaxSlack) {
@@ -210,12 +232,20 @@ bool TryResize(void* object, size_t request, const void* caller) {
   return true;
 }
 
+int SetAccess(void* object, Access access, const void* caller) {
+  const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
+  if (shadow == nullptr) return EINVAL;
+  const unsigned bin = LoadShadow(shadow) & ~kLive;
+  if (!IsLarge(bin)) return EINVAL;
+  return HeapOf(object, bin).large().SetAccess(object, access);
+}
+
 // --- Upkeep ------------------------------------------------------------------------
 
 void Heap::Flush(ThreadCache& cache) {
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
     CacheBin& cached = cache.bins[first_bin_ + c];
-    if (cached.count() > 0) bins_[c].Flush(first_bin_ + c, pages_, cached, 0);
+    if (cached.count() > 0) bins_[c].Flush(pages_, cached, 0);
   }
 }
 
@@ -228,10 +258,9 @@ void Heap::Trim() {
 Heap::Usage Heap::GetUsage() {
   Usage usage;
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    const SlabShape& shape = kShapes[first_bin_ + c];
     const Bin::Usage bin = bins_[c].GetUsage();
-    usage.slab_bytes += bin.slabs * (kPageSize << shape.order);
-    usage.free_slot_bytes += bin.free_slots * shape.slot_size;
+    usage.slab_bytes += bin.slab_bytes;
+    usage.free_slot_bytes += bin.free_slots * SlotSizeOf(c);
   }
   usage.large_bytes = large_.live_bytes();
   return usage;

@@ -1,8 +1,9 @@
 // A heap turns sizes into objects: thread caches in front, bins of slabs and the store
 // of large objects behind, page heaps at the back.
 //
-// There are two, told apart by the bin in an object's shadow: the ordinary one and
-// the secret one. The paths taken by nearly all calls are in fast_path.h.
+// Which heap an object belongs to is told by the bin in its shadow: the ordinary one, the
+// secret one, or that of a created domain, which has no thread caches and is found by its
+// arena. The paths taken by nearly all calls are in fast_path.h.
 #pragma once
 
 #include "allocator/heap/bin.h"
@@ -11,18 +12,30 @@
 
 namespace secure_alloc {
 
+// What stands before the slabs of a heap's bins: see Bin::SetStore.
+using HeapStores = void* [kClasses][Bin::kStoreSlots];
+
 class Heap {
  public:
-  // first_bin: 0 or kHeapStride.
+  // first_bin: kOrdinaryBins, kSecretBins or kDomainBins.
   constexpr Heap(unsigned first_bin, PageHeap& pages, PageHeap& guarded_pages, size_t queued_bytes)
       : first_bin_(first_bin),
         pages_(pages),
         large_(first_bin + kLargeClass, guarded_pages, pages, queued_bytes) {}
 
+  void SetStores(HeapStores& stores);
+
   // Zeroed memory, or null and why: EAGAIN, ENOMEM, or what the source said. Alignment: a
   // power of two.
   [[nodiscard]] void* Allocate(size_t request, int* error);
   [[nodiscard]] void* AllocateAligned(size_t request, size_t alignment, int* error);
+
+  // An object that has its pages to itself, between guards; at_end: right before the second.
+  [[nodiscard]] void* AllocateOwnPages(size_t request, size_t alignment, bool at_end, int* error);
+
+  // From here on `count` more objects than are live now can be allocated without asking the
+  // kernel. 0, or an errno value and nothing changed.
+  [[nodiscard]] int Reserve(size_t request, size_t count);
 
   // Objects of size zero: inaccessible slots, of either heap.
   [[nodiscard]] void* AllocateZeroSize(int* error);
@@ -30,10 +43,11 @@ class Heap {
 
   // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
   void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
-  void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(bin, pages_, slot); }
+  void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(pages_, slot); }
 
   LargeStore& large() { return large_; }
   PageHeap& pages() { return pages_; }
+  bool has_thread_caches() const { return first_bin_ < kCachedBins; }
   unsigned first_bin() const { return first_bin_; }
 
   // Gives back what a cache holds of this heap.
@@ -73,6 +87,9 @@ struct ObjectInfo {
   size_t size = 0;
   unsigned first_bin = 0;  // of its heap
 };
+// Restricts access to a live object that has its pages to itself, EINVAL for others. Open
+// again before it is freed or resized, by itself.
+[[nodiscard]] int SetAccess(void* object, Access access, const void* caller);
 [[nodiscard]] bool Inspect(const void* object, const void* caller, ObjectInfo* info);
 // The asked size of a live object of ours, its check bytes unread: they may be forbidden.
 size_t ObjectSize(const void* object);

@@ -7,7 +7,6 @@
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
-#include "allocator/slab/object.h"
 
 namespace secure_alloc {
 namespace {
@@ -19,40 +18,33 @@ constexpr size_t kMaxGuardedRuns = 16000;
 // Far below what the 32 bits for the bytes not asked for can say.
 constexpr size_t kMaxRoom = kGiB;
 
-// How a run lies among its neighbours.
-enum class Edges : uint8_t { kNone, kGuarded, kUnguarded };  // the last: pages, but accessible
-
-// Each large object's second page record keeps the bytes not asked for and the edges.
-// Runs have two pages or more.
-PageInfo& Extra(const Run& run) { return run.arena->info[run.first + 1]; }
-
-void SetRequest(const Run& run, size_t request) {
-  Extra(run).next = static_cast<uint32_t>(run.bytes() - request);
-}
-size_t Request(const Run& run) { return run.bytes() - Extra(run).next; }
-void SetEdges(const Run& run, Edges edges) { Extra(run).order = static_cast<uint8_t>(edges); }
-Edges EdgesOf(const Run& run) { return static_cast<Edges>(Extra(run).order); }
-
-Run RunOf(const void* object) {
-  Arena* const arena = space.OwnerOf(Address(object));
-  SA_CHECK(arena != nullptr && arena->Covers(Address(object)));
-  const Pages page = arena->PageOf(Address(object));
-  SA_CHECK(arena->info[page].kind == PageKind::kLarge);
-  return {arena, page, arena->info[page].next};
-}
-
-void SetChecks(const Run& run, size_t request) {
-  SetCheckBytes(run.address(), run.bytes(), run.bytes() - request);
+// Pages for a request: for objects at the front with room for a check byte. 0: too many.
+Pages PagesOf(const LargeRequest& request) {
+  const size_t room = std::min(request.room, kMaxRoom);
+  if (request.size > PTRDIFF_MAX - room - kPageSize) return 0;
+  const size_t bytes = request.at_end ? RoundUp(request.size, std::max(request.alignment, kGranule))
+                                      : request.size + room + 1;
+  const size_t pages = (bytes + kPageSize - 1) >> kPageShift;
+  return pages > UINT32_MAX / 2 ? 0 : std::max<Pages>(static_cast<Pages>(pages), 1);
 }
 
 }  // namespace
 
-size_t LargeStore::RequestedSize(const void* object) { return Request(RunOf(object)); }
+// A run that waits for an object is listed in its own record.
+struct LargeStore::KeptRun {
+  Run run;
+  KeptRun* next;
+};
+
+size_t LargeStore::RequestedSize(const void* object) { return ExtentOf(RunOf(object)).request(); }
 
 void LargeStore::CheckIntact(const void* object, const void* caller) const {
   const Run run = RunOf(object);
-  const size_t slack = run.bytes() - Request(run);
-  if (!CheckBytesHold(run.address(), run.bytes(), slack)) Fault(FaultKind::kOverflow, caller);
+  if (AccessOf(run) == Access::kNone) return;
+  const Extent extent = ExtentOf(run);
+  const bool whole = extent.slack == 0 || CheckBytesHold(extent.object, extent.size, extent.slack);
+  const size_t before = static_cast<size_t>(extent.object - run.address());
+  if (!whole || !IsZeroLong(run.address(), before)) Fault(FaultKind::kOverflow, caller);
 }
 
 bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
@@ -71,7 +63,7 @@ bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
 bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
   {
     MutexLock lock(mutex_);
-    if (!FindWaiting(pages, alignment, run)) return false;
+    if (!FindWaiting(pages, alignment, run) && !TakeKept(pages, alignment, run)) return false;
   }
   if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
   return true;
@@ -105,71 +97,183 @@ bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) 
   return true;
 }
 
-void* LargeStore::Allocate(size_t request, size_t alignment, size_t room, int* error) {
-  room = std::min(room, kMaxRoom);
-  if (request > PTRDIFF_MAX - room - kPageSize) {
+void* LargeStore::Allocate(const LargeRequest& request, int* error) {
+  const Pages pages = PagesOf(request);
+  if (pages == 0) {
     *error = ENOMEM;
     return nullptr;
   }
-  const size_t wanted = (request + room + kPageSize) >> kPageShift;  // With room for a check byte.
-  if (wanted > UINT32_MAX / 2) {
-    *error = ENOMEM;
-    return nullptr;
-  }
-  const Pages pages = std::max<Pages>(static_cast<Pages>(wanted), 2);
+  // An object at the end begins in the first page.
+  const size_t run_alignment = request.at_end ? kPageSize : request.alignment;
   Run run;
-  if (!TakeWaiting(pages, alignment, &run)) {
-    if (!TakeFresh(pages, alignment, &run, error)) return nullptr;
+  if (!TakeWaiting(pages, run_alignment, &run)) {
+    if (!TakeFresh(pages, run_alignment, &run, error)) return nullptr;
     CheckUntouched(run);
   }
-  SetRequest(run, request);
-  SetChecks(run, request);
-  uint8_t* const shadow = space.ShadowOf(run.address());
-  SA_CHECK((LoadShadow(shadow) & kLive) == 0);
-  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin_));
+  // What lay in it before may have begun elsewhere.
+  SA_CHECK((LoadShadow(space.ShadowOf(ExtentOf(run).object)) & kLive) == 0);
+  StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
+  size_t before = 0;
+  if (request.at_end) {
+    before = RoundDown(run.bytes() - request.size, std::max(request.alignment, kGranule));
+  }
+  SetExtent(run, before, request.size);
+  char* const object = run.address() + before;
+  StoreShadow(space.ShadowOf(object), static_cast<uint8_t>(kLive | bin_));
   live_bytes_.fetch_add(run.bytes(), std::memory_order_relaxed);
-  return run.address();
+  return object;
 }
 
 bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
-  CheckIntact(object, caller);
   const Run run = RunOf(object);
-  const size_t old = Request(run);
+  Open(run);
+  CheckIntact(object, caller);
+  const Extent extent = ExtentOf(run);
+  if (extent.object != run.address()) return false;  // It would no longer end at the guard.
+  const size_t old = extent.request();
+  if (request <= kMaxSlabRequest && old > kMaxSlabRequest) return false;
   if (request >= run.bytes() || request < run.bytes() / 2) return false;
   if (run.bytes() - request > UINT32_MAX) return false;
   char* const bytes = run.address();
   bytes[old] = 0;
   bytes[run.bytes() - 1] = 0;
   if (request < old) WipeBytes(bytes + request, old - request);
-  SetRequest(run, request);
-  SetChecks(run, request);
+  SetExtent(run, 0, request);
   return true;
 }
 
 void LargeStore::Free(void* object, const void* caller) {
-  CheckIntact(object, caller);
   const Run run = RunOf(object);
+  Open(run);
+  CheckIntact(object, caller);
   // Of two simultaneous frees one sees the other here; a run is worth an exchange.
   uint8_t* const shadow = space.ShadowOf(object);
   const uint8_t was = __atomic_exchange_n(shadow, static_cast<uint8_t>(bin_), __ATOMIC_RELAXED);
   if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
-  if (run.arena->whole || run.bytes() > queued_limit() / 2) {
+  if (!IsReserved(run) && (run.arena->whole || run.bytes() > queued_limit() / 2)) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
-    if (secret) WipeLong(object, run.bytes());
+    if (secret) WipeLong(run.address(), run.bytes());
     GiveBack(run);
     return;
   }
-  WipeBytes(run.address(), Request(run) + 1);
+  const Extent extent = ExtentOf(run);
+  WipeBytes(extent.object, std::min(extent.size, extent.request() + 1));
   run.address()[run.bytes() - 1] = 0;
   MutexLock lock(mutex_);
+  if (IsReserved(run)) {
+    Keep(run);
+    return;
+  }
   while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > queued_limit())) {
     DropOldest();
   }
   queue_[waiting_++] = run;
   waiting_bytes_ += run.bytes();
 }
+
+// --- Reservation -------------------------------------------------------------------
+
+void LargeStore::Keep(const Run& run) {
+  KeptRun* const kept = static_cast<KeptRun*>(run.arena->RecordOf(run.first));
+  *kept = {run, kept_};
+  kept_ = kept;
+}
+
+bool LargeStore::TakeKept(Pages pages, size_t alignment, Run* run) {
+  for (KeptRun** link = &kept_; *link != nullptr; link = &(*link)->next) {
+    const Run& kept = (*link)->run;
+    if (kept.count != pages || (Address(kept.address()) & (alignment - 1)) != 0) continue;
+    *run = kept;
+    *link = (*link)->next;
+    return true;
+  }
+  return false;
+}
+
+int LargeStore::Reserve(const LargeRequest& request, size_t count) {
+  const Pages pages = PagesOf(request);
+  if (pages == 0) return ENOMEM;
+  KeptRun* made = nullptr;
+  for (; count > 0; --count) {
+    Run run;
+    int error;
+    if (!TakeFresh(pages, request.at_end ? kPageSize : request.alignment, &run, &error)) {
+      for (KeptRun* next; made != nullptr; made = next) {
+        next = made->next;
+        GiveBack(made->run);
+      }
+      guarded_pages_.Trim();
+      return error;
+    }
+    MarkReserved(run);
+    space.FaultInShadow(run.address(), kPageSize);
+    KeptRun* const kept = static_cast<KeptRun*>(run.arena->RecordOf(run.first));
+    *kept = {run, made};
+    made = kept;
+  }
+  MutexLock lock(mutex_);
+  for (KeptRun* next; made != nullptr; made = next) {
+    next = made->next;
+    Keep(made->run);
+  }
+  return 0;
+}
+
+// --- Access ------------------------------------------------------------------------
+
+namespace {
+
+int Apply(const Run& run, Access access) {
+  return os::SetAccess(run.address(), run.bytes(), access != Access::kNone,
+                       access == Access::kReadWrite);
+}
+
+template <typename Visit>
+void ForEachClosedRun(PageHeap& pages, Visit visit) SA_NO_THREAD_SAFETY {
+  pages.ForEachArena([&](Arena& arena) {
+    for (Pages page = 0; page < arena.grown; ++page) {
+      const PageInfo& info = arena.info[page];
+      if (info.kind == PageKind::kLarge && info.first == page) {
+        const Run run = {&arena, page, info.next};
+        if (AccessOf(run) != Access::kReadWrite) visit(run);
+      }
+      if (arena.whole) break;
+    }
+  });
+}
+
+}  // namespace
+
+int LargeStore::SetAccess(void* object, Access access) {
+  MutexLock lock(mutex_);
+  const Run run = RunOf(object);
+  if (AccessOf(run) == access) return 0;
+  if (const int error = Apply(run, access); error != 0) return error;
+  closed_runs_ -= AccessOf(run) != Access::kReadWrite;
+  closed_runs_ += access != Access::kReadWrite;
+  NoteAccess(run, access);
+  return 0;
+}
+
+void LargeStore::Open(const Run& run) {
+  if (AccessOf(run) != Access::kReadWrite) {
+    SA_CHECK(SetAccess(ExtentOf(run).object, Access::kReadWrite) == 0);
+  }
+}
+
+void LargeStore::OpenAll(PageHeap& pages) {
+  if (closed_runs_ == 0) return;
+  ForEachClosedRun(pages, [](const Run& run) { SA_CHECK(Apply(run, Access::kReadWrite) == 0); });
+}
+
+void LargeStore::CloseAll(PageHeap& pages) {
+  if (closed_runs_ == 0) return;
+  ForEachClosedRun(pages, [](const Run& run) { SA_CHECK(Apply(run, AccessOf(run)) == 0); });
+}
+
+// --- Giving back -------------------------------------------------------------------
 
 void LargeStore::DropOldest() {
   const Run oldest = queue_[0];
@@ -180,7 +284,7 @@ void LargeStore::DropOldest() {
 }
 
 void LargeStore::GiveBack(const Run& run) {
-  StoreShadow(space.ShadowOf(run.address()), 0);
+  StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
   switch (EdgesOf(run)) {
     case Edges::kNone:
       // Ordinary pages go back to the kernel, which gives zero ones for them.
@@ -204,6 +308,8 @@ void LargeStore::Trim() {
 void LargeStore::Forget() {
   waiting_ = 0;
   waiting_bytes_ = 0;
+  kept_ = nullptr;
+  closed_runs_ = 0;
   live_bytes_.store(0, std::memory_order_relaxed);
   guarded_runs_.store(0, std::memory_order_relaxed);
 }

@@ -1,6 +1,8 @@
-// Objects that are runs of their own: above 32 KiB, or aligned beyond a page.
+// Objects that are runs of their own: above 32 KiB, aligned beyond a page, or because the
+// caller wants their pages to himself.
 //
 //   guard page | object, check byte, zeros to the end of the run | guard page
+//   guard page | zeros, object (a check byte where alignment leaves a gap) | guard page
 //
 // Freed runs are wiped and wait in a short queue for the next object of like size, so
 // that a program that allocates one buffer again and again makes no system call. The
@@ -11,15 +13,25 @@
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
 // and are counted.
 //
+// Reserved runs are taken, guarded and kept beforehand, and come back here when freed.
+//
 // Locking: mutex() (rank 4). May take the page heaps'.
 #pragma once
 
 #include <atomic>
 
 #include "allocator/base/mutex.h"
+#include "allocator/heap/large_run.h"
 #include "allocator/pages/page_heap.h"
 
 namespace secure_alloc {
+
+struct LargeRequest {
+  size_t size;
+  size_t alignment = kPageSize;
+  size_t room = 0;      // to grow in place by so many bytes
+  bool at_end = false;  // of its pages, next to the guard; alignment up to a page
+};
 
 class LargeStore {
  public:
@@ -32,15 +44,24 @@ class LargeStore {
 
   void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
 
-  // Zeroed memory for `request` bytes at a multiple of `alignment`, with room to grow by
-  // `room` bytes in place, or null and why.
-  [[nodiscard]] void* Allocate(size_t request, size_t alignment, size_t room, int* error);
+  // Zeroed memory, or null and why.
+  [[nodiscard]] void* Allocate(const LargeRequest& request, int* error);
   // The object is live by its shadow. Faults if its check bytes are gone.
   void Free(void* object, const void* caller);
-  // In place if the run is long enough and not twice too long.
+  // In place if the run is long enough and not twice too long. The object is accessible then.
   [[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);
+  // Until it is freed or resized. 0 or an errno value.
+  [[nodiscard]] int SetAccess(void* object, Access access);
+  // Fork reads all objects: opens those that are closed, and closes them again.
+  void OpenAll(PageHeap& pages) SA_REQUIRES(mutex_);
+  void CloseAll(PageHeap& pages) SA_REQUIRES(mutex_);
+
+  // `count` more objects for `request` find pages from here on, guards and all. 0, or an errno
+  // value and nothing changed.
+  [[nodiscard]] int Reserve(const LargeRequest& request, size_t count);
 
   static size_t RequestedSize(const void* object);
+  // Does nothing for an object that can't be read at present.
   void CheckIntact(const void* object, const void* caller) const;
 
   // Gives all waiting runs back.
@@ -55,12 +76,15 @@ class LargeStore {
   static constexpr unsigned kQueue = 32;
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
+  [[nodiscard]] bool TakeKept(Pages pages, size_t alignment, Run* run) SA_REQUIRES(mutex_);
+  void Keep(const Run& run) SA_REQUIRES(mutex_);
   void CheckUntouched(const Run& run) const;
   [[nodiscard]] bool TakeFresh(Pages pages, size_t alignment, Run* run, int* error);
   void GiveBack(const Run& run);
   [[nodiscard]] bool FindWaiting(Pages pages, size_t alignment, Run* found)
       SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
+  void Open(const Run& run);
 
   const unsigned bin_;
   PageHeap& guarded_pages_;
@@ -69,6 +93,9 @@ class LargeStore {
   Mutex mutex_;
   Run queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
   unsigned waiting_ SA_GUARDED_BY(mutex_) = 0;
+  struct KeptRun;
+  size_t closed_runs_ SA_GUARDED_BY(mutex_) = 0;   // whose access is restricted
+  KeptRun* kept_ SA_GUARDED_BY(mutex_) = nullptr;  // reserved and not in use
   size_t waiting_bytes_ SA_GUARDED_BY(mutex_) = 0;
   // Counts only; nothing is ordered by them.
   std::atomic<size_t> queued_limit_;

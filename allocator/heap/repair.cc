@@ -1,7 +1,8 @@
 #include "allocator/heap/repair.h"
 
 #include "allocator/base/bytes.h"
-#include "allocator/heap/standard_heaps.h"
+#include "allocator/heap/large_run.h"
+#include "allocator/slab/slab.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/object.h"
 
@@ -14,24 +15,24 @@ void RepairObject(char* object, size_t size, size_t slack) {
 }
 
 void RepairSlab(const Slab& slab) {
-  const SlabShape& shape = kShapes[slab.bin()];
-  for (unsigned i = 0; i < shape.slots; ++i) {
-    char* const slot = slab.run().address() + size_t{i} * shape.slot_size;
+  const size_t slot_size = kShapes[slab.bin()].slot_size;
+  for (unsigned i = 0; i < slab.slots(); ++i) {
+    char* const slot = slab.run().address() + i * slot_size;
     const uint8_t* const shadow = space.ShadowOf(slot);
     if ((LoadShadow(shadow) & kLive) != 0) {
-      RepairObject(slot, shape.slot_size, LoadSlack(shadow));
-    } else if (!IsZero(slot, shape.slot_size)) {
-      Wipe(slot, shape.slot_size);
+      RepairObject(slot, slot_size, LoadSlack(shadow));
+    } else if (!IsZero(slot, slot_size)) {
+      Wipe(slot, slot_size);
     }
   }
 }
 
 void RepairLarge(const Run& run) {
-  char* const object = run.address();
-  if ((LoadShadow(space.ShadowOf(object)) & kLive) != 0) {
-    RepairObject(object, run.bytes(), run.bytes() - LargeStore::RequestedSize(object));
-  } else if (!IsZeroLong(object, run.bytes())) {
-    WipeLong(object, run.bytes());
+  const Extent extent = ExtentOf(run);
+  if ((LoadShadow(space.ShadowOf(extent.object)) & kLive) == 0) {
+    if (!IsZeroLong(run.address(), run.bytes())) WipeLong(run.address(), run.bytes());
+  } else if (extent.slack > 0) {
+    RepairObject(extent.object, extent.size, extent.slack);
   }
 }
 
@@ -47,6 +48,8 @@ void RepairArena(Arena& arena) {
 
 }  // namespace
 
-void RepairSecretsAfterFork() SA_NO_THREAD_SAFETY { secret_pages.ForEachArena(RepairArena); }
+void RepairSecretsAfterFork(PageHeap& pages) SA_NO_THREAD_SAFETY {
+  pages.ForEachArena(RepairArena);
+}
 
 }  // namespace secure_alloc

@@ -1,6 +1,8 @@
 // Making a forked child's secrets agree with what is known about them.
 #pragma once
 
+#include "allocator/pages/page_heap.h"
+
 namespace secure_alloc {
 
 // The copy of the secret pages was made before the fork, while other threads went on in
@@ -9,6 +11,6 @@ namespace secure_alloc {
 // between lacks its check bytes (and, if it is new, its contents: other threads'
 // unfinished work, as in any forked child). Wipes the first, restores the second.
 // In a child that has adopted its copies, before its locks are released.
-void RepairSecretsAfterFork();
+void RepairSecretsAfterFork(PageHeap& pages);
 
 }  // namespace secure_alloc

@@ -23,13 +23,6 @@ constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .record_pages = 1u << kSecretSlabs.min_order,
                                            .arena_pages = PagesFor(kSpanSize),
                                            .kept_empty = PagesFor(kSpanSize)};
-// Secrets: an arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
-constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
-                                         .last_step = PagesFor(2 * kMiB),
-                                         .record_pages = 1u << kSecretSlabs.min_order,
-                                         .arena_pages = 0,
-                                         .kept_empty = PagesFor(256 * kKiB)};
-
 // Freed large runs that wait for reuse: what a few buffers of a program need and no
 // more, so that peak memory stays near what is live. Secret pages are scarcer.
 constexpr size_t kQueuedBytes = 8 * kMiB;
@@ -37,31 +30,34 @@ constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 
 constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr);
 constinit PageHeap large_pages(kLargePages, sparse_source, nullptr);
+constinit HeapStores ordinary_stores = {};
 
 }  // namespace
 
+// An arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
+constinit const PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
+                                         .last_step = PagesFor(2 * kMiB),
+                                         .record_pages = 1u << kSecretSlabs.min_order,
+                                         .arena_pages = 0,
+                                         .kept_empty = PagesFor(256 * kKiB)};
 constinit Budget secret_budget(0);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
-constinit Heap ordinary_heap(0, slab_pages, large_pages, kQueuedBytes);
-constinit Heap secret_heap(kHeapStride, secret_pages, secret_pages, kQueuedSecretBytes);
+constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, kQueuedBytes);
+constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages, kQueuedSecretBytes);
 
-void LockAllHeaps() SA_NO_THREAD_SAFETY {
-  ordinary_heap.LockAll();
-  secret_heap.LockAll();
+void InitStandardHeaps() { ordinary_heap.SetStores(ordinary_stores); }
+
+void LockOrdinaryPages() SA_NO_THREAD_SAFETY {
   slab_pages.mutex().Lock();
   large_pages.mutex().Lock();
   zero_size_pages.mutex().Lock();
-  secret_pages.mutex().Lock();
 }
 
-void UnlockAllHeaps() SA_NO_THREAD_SAFETY {
-  secret_pages.mutex().Unlock();
+void UnlockOrdinaryPages() SA_NO_THREAD_SAFETY {
   zero_size_pages.mutex().Unlock();
   large_pages.mutex().Unlock();
   slab_pages.mutex().Unlock();
-  secret_heap.UnlockAll();
-  ordinary_heap.UnlockAll();
 }
 
 }  // namespace secure_alloc

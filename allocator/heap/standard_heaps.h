@@ -6,18 +6,19 @@
 
 namespace secure_alloc {
 
+extern constinit const PageHeapPolicy kSecretPages;  // of every heap for secrets
+
 extern constinit Heap ordinary_heap;
 extern constinit Heap secret_heap;
 extern constinit PageHeap secret_pages;  // the domain sets its ladder
 extern constinit Budget secret_budget;   // ... and its limit; 0 at first
 extern constinit PageHeap zero_size_pages;
 
-// By the bin in an object's shadow.
-inline Heap& HeapOf(unsigned bin) { return bin < kHeapStride ? ordinary_heap : secret_heap; }
+// Once, at start-up.
+void InitStandardHeaps();
 
-// Every lock from the bins down to the page heaps, in rank order. The space's is only taken
-// under one of those.
-void LockAllHeaps();
-void UnlockAllHeaps();
+// The locks of the page heaps that are not for secrets, in rank order.
+void LockOrdinaryPages();
+void UnlockOrdinaryPages();
 
 }  // namespace secure_alloc

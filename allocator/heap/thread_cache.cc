@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t ArraySlots() {
   size_t slots = 0;
-  for (const SlabShape& shape : kShapes) slots += shape.cache_capacity;
+  for (unsigned bin = 0; bin < kCachedBins; ++bin) slots += kShapes[bin].cache_capacity;
   return slots;
 }
 
@@ -66,7 +66,7 @@ ThreadCache* NewCache() {
   ThreadCache* const cache = new (mapping + kPageSize) ThreadCache;
   void** array =
       reinterpret_cast<void**>(mapping + kPageSize + RoundUp(sizeof(ThreadCache), 64));
-  for (unsigned bin = 0; bin < kBins; ++bin) {
+  for (unsigned bin = 0; bin < kCachedBins; ++bin) {
     const SlabShape& shape = kShapes[bin];
     void** const floor = array + shape.cache_reserve;
     array += shape.cache_capacity;

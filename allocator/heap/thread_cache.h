@@ -59,7 +59,7 @@ struct CacheBin {
 
 struct ThreadCache {
   RandomBits random;
-  CacheBin bins[kBins];
+  CacheBin bins[kCachedBins];
   ThreadCache* next = nullptr;  // in the list of all
   bool attached = false;        // belongs to a thread
 };

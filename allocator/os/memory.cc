@@ -66,6 +66,10 @@ int Commit(void* address, size_t length) {
   return Protect(address, length, PROT_READ | PROT_WRITE);
 }
 
+int SetAccess(void* address, size_t length, bool read, bool write) {
+  return Protect(address, length, (read ? PROT_READ : 0) | (write ? PROT_WRITE : 0));
+}
+
 int Forbid(void* address, size_t length) { return Protect(address, length, PROT_NONE); }
 
 void* MapAnonymous(size_t length) {

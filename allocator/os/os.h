@@ -23,6 +23,8 @@ void Unmap(void* address, size_t length);
 
 // Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.
 [[nodiscard]] int Commit(void* address, size_t length);
+// Committed pages become inaccessible, read-only or accessible; contents stay.
+[[nodiscard]] int SetAccess(void* address, size_t length, bool read, bool write);
 // Committed pages become inaccessible; contents stay.
 [[nodiscard]] int Forbid(void* address, size_t length);
 // Whether core dumps have these pages (debuggers dump even inaccessible ones). A matter

@@ -26,6 +26,13 @@ Arena* Arena::New(Pages capacity, Pages record_pages) {
   return arena;
 }
 
+void Arena::FaultInMetadata() {
+  char* const begin = reinterpret_cast<char*>(this);
+  for (char* at = begin; at < begin + metadata_size; at += kPageSize) {
+    __atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+  }
+}
+
 void Arena::Delete(Arena* arena) {
   os::Unmap(reinterpret_cast<char*>(arena) - kPageSize, arena->metadata_size + 2 * kPageSize);
 }

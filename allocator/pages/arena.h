@@ -35,6 +35,7 @@ struct Arena {
   uintptr_t first_span;
   uint32_t spans;
   bool whole;       // one run fills it, it leaves when that is freed; no buddy
+  bool reserved;    // stays until the page heap ends
   bool exhausted;   // its source makes no more of its pages ready; until some are freed
   Buddy buddy;
   Arena* next;      // in the page heap's list
@@ -49,11 +50,16 @@ struct Arena {
   bool Covers(uintptr_t address) const { return address - base < BytesOf(grown); }
   void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
   Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }
+  bool empty() const { return free_pages() == grown; }
+  // May it leave, now that nothing is in it?
+  bool idle() const { return empty() && !reserved; }
   size_t bytes() const { return BytesOf(grown); }
 
   // Metadata for `capacity` pages, zero but for capacity, info, records; null: no memory.
   [[nodiscard]] static Arena* New(Pages capacity, Pages record_pages);
   static void Delete(Arena* arena);
+  // Touches all metadata, so that using the arena causes no page fault.
+  void FaultInMetadata();
 };
 
 // Pages handed out together.

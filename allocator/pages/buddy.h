@@ -29,9 +29,11 @@ enum class PageKind : uint8_t {
 struct PageInfo {
   uint32_t first;  // first page of the run; for a free head: previous free head
   uint32_t next;   // free head: next free head; first page of a large run: its pages
+  uint32_t slack;  // first page of a large run: bytes behind what was asked for
   PageKind kind;
-  uint8_t order;   // free head: log2 of its pages
+  uint8_t order;   // free head: log2 of its pages; first page of a large run: LargeStore's
   bool prepared;   // the source has made this page ready for use
+  uint8_t start;   // first page of a large run: granules before the object
 };
 
 class Buddy {

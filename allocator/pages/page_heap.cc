@@ -37,10 +37,10 @@ bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
   for (;;) {
     for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
       if (arena->whole || arena->exhausted || arena->free_pages() < count) continue;
-      const bool was_empty = arena->free_pages() == arena->grown;
+      const bool was_idle = arena->idle();
       const Pages first = arena->buddy.Take(order);
       if (first == Buddy::kNone) continue;
-      if (was_empty) empty_pages_ -= arena->grown;
+      if (was_idle) empty_pages_ -= arena->grown;
       if (arena != arenas_) {  // The next search finds it at once.
         Unlink(arena);
         Link(arena);
@@ -70,7 +70,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   arena->exhausted = false;
   NoteMemoryBack();
-  if (arena->free_pages() == arena->grown) empty_pages_ += arena->grown;
+  if (arena->idle()) empty_pages_ += arena->grown;
 }
 
 bool PageHeap::TryTake(unsigned order, Run* run, int* error) {
@@ -92,7 +92,7 @@ bool PageHeap::TryTake(unsigned order, Run* run, int* error) {
 // of the ladder; a new arena is not made unless its pages can be had.
 bool PageHeap::MayTryElsewhere(Arena* refused) {
   if (refused->source->protection() != Protection::kSecret) return false;
-  if (refused->free_pages() == refused->grown) {
+  if (refused->idle()) {
     ReleaseEmpty(refused);
   } else {
     refused->exhausted = true;
@@ -111,7 +111,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
     if (refusal == 0) refusal = arena->source->Prepare(arena->AddressOf(0), BytesOf(count));
     if (refusal == 0) {
       CountFallback(rung, *error);
-      arena->info[0] = {0, count, PageKind::kLarge, 0, true};
+      arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, 0};
       Link(arena);
       space.SetOwner(arena->first_span, arena->spans, arena);
       *run = {arena, 0, count};
@@ -156,6 +156,7 @@ bool PageHeap::CarveLarge(const Run& room, Pages count, Pages margin, size_t ali
     arena->info[page].first = first;
   }
   arena->info[first].next = count;
+  arena->info[first].start = 0;
   *run = {arena, first, count};
   return true;
 }

@@ -15,8 +15,11 @@
 // page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_fork.cc: fork.
 #pragma once
 
+#include <errno.h>
+
 #include <atomic>
 
+#include "allocator/base/fault.h"
 #include "allocator/base/mutex.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/budget.h"
@@ -58,9 +61,21 @@ class PageHeap {
   bool FitsBare(Pages count, size_t alignment) const;
   // Runs go back whole and zero.
   void Give(const Run& run);
+
+  // Maps arenas with `pages` pages, all ready for use, metadata too, and kept until the page
+  // heap ends: taking runs of them makes no system call and no page fault. 0, or an errno
+  // value and nothing changed.
+  [[nodiscard]] int Reserve(size_t pages);
+  bool has_reservation() const { return has_reservation_.load(std::memory_order_relaxed); }
+  // The same for `count` runs of 2^order pages, which are handed to `use`.
+  template <typename Use>
+  [[nodiscard]] int ReserveRuns(unsigned order, size_t count, Use use);
   void GiveGuarded(const Run& run, bool guarded);
-  // Gives empty arenas back, all of them. Bytes released.
+  // Gives empty arenas back, all that are not reserved. Bytes released.
   size_t Trim();
+  // Gives all arenas back, whatever is in them, wiped. Nothing else may follow. Every
+  // page is accessible.
+  void Close();
 
   struct Usage {
     size_t arenas[3] = {};       // by Protection
@@ -71,6 +86,8 @@ class PageHeap {
     size_t copied_pages = 0;     // for children, ever
   };
   Usage GetUsage();
+  // Slabs have 2^this pages or more.
+  unsigned smallest_order() const { return CeilLog2(policy_.record_pages); }
   // Arenas from other than the first source, ever; cheap enough for every growth.
   size_t fallbacks() const { return fallbacks_.load(std::memory_order_relaxed); }
 
@@ -85,7 +102,8 @@ class PageHeap {
   // The child's locked pages are not locked until this. 0 or errno.
   [[nodiscard]] int RelockAfterFork() SA_REQUIRES(mutex_);
 
-  void ForEachArena(void (*visit)(Arena&)) SA_REQUIRES(mutex_) {
+  template <typename Visit>
+  void ForEachArena(Visit visit) SA_REQUIRES(mutex_) {
     for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) visit(*arena);
   }
 
@@ -103,6 +121,9 @@ class PageHeap {
   [[nodiscard]] bool Grow(Pages needed, int* error) SA_REQUIRES(mutex_);
   [[nodiscard]] int GrowFrom(const Source& source, Pages needed) SA_REQUIRES(mutex_);
   [[nodiscard]] int GrowBy(const Source& source, Pages step, Pages needed) SA_REQUIRES(mutex_);
+  [[nodiscard]] int ReserveLocked(size_t pages) SA_REQUIRES(mutex_);
+  [[nodiscard]] int ReserveFrom(const Source& source, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int ReserveArena(Pages count) SA_REQUIRES(mutex_);
   void CountFallback(unsigned rung, int error) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeRun(unsigned order, Run* run, int* error) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error)
@@ -135,7 +156,22 @@ class PageHeap {
   uint32_t refused_epoch_ SA_GUARDED_BY(mutex_) = 0;
   int refusal_ SA_GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> fallbacks_{0};
+  std::atomic<bool> has_reservation_{false};
   Usage counters_ SA_GUARDED_BY(mutex_) = {};  // the running counts of Usage only
 };
+
+template <typename Use>
+int PageHeap::ReserveRuns(unsigned order, size_t count, Use use) {
+  MutexLock lock(mutex_);
+  if (count > SIZE_MAX >> kPageShift >> order) return ENOMEM;
+  if (const int error = ReserveLocked(count << order); error != 0) return error;
+  for (; count > 0; --count) {
+    Run run;
+    int error;
+    SA_CHECK(TakeRun(order, &run, &error));  // The new arenas come first.
+    use(run);
+  }
+  return 0;
+}
 
 }  // namespace secure_alloc

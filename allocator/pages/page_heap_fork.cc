@@ -7,34 +7,12 @@
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/space.h"
+#include "allocator/pages/used_pages.h"
 
 namespace secure_alloc {
 namespace {
 
-bool InUse(const Arena& arena, Pages page) {
-  if (arena.whole) return true;
-  const PageInfo& info = arena.info[page];
-  return info.prepared && (info.kind == PageKind::kAllocated || info.kind == PageKind::kSlab ||
-                           info.kind == PageKind::kLarge);
-}
-
-// Calls `visit(first, count)` for each stretch of pages in use until it returns an error.
-template <typename Visit>
-int ForEachUsedStretch(const Arena& arena, Visit visit) {
-  for (Pages page = 0; page < arena.grown;) {
-    Pages end = page;
-    while (end < arena.grown && InUse(arena, end)) ++end;
-    if (end > page) {
-      if (const int error = visit(page, end - page); error != 0) return error;
-      page = end;
-    } else {
-      ++page;
-    }
-  }
-  return 0;
-}
-
-bool AnyInUse(const Arena& arena) { return arena.whole || arena.free_pages() != arena.grown; }
+bool AnyInUse(const Arena& arena) { return arena.whole || !arena.empty(); }
 
 bool IsAbsentInChild(const Arena& arena) { return arena.source->in_child() == InChild::kAbsent; }
 
@@ -112,7 +90,7 @@ void PageHeap::AdoptCopies() {
     if (!IsAbsentInChild(*arena)) continue;
     if (arena->fork_copy == nullptr) {
       // Nothing was in use: the child does without this arena.
-      empty_pages_ -= arena->grown;
+      if (arena->idle()) empty_pages_ -= arena->grown;
       Unlink(arena);
       DeleteArena(arena);
       continue;

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/base/random.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
+#include "allocator/pages/used_pages.h"
 #include "allocator/pages/space.h"
 
 namespace secure_alloc {
@@ -14,6 +16,9 @@ namespace {
 
 // A process at its limits must not make a dozen system calls for each allocation.
 constexpr unsigned kRefusalsRemembered = 64;
+
+// Pages of one arena of a reservation: the largest run of the buddy.
+constexpr Pages kLargestReservation = Pages{1} << (Buddy::kOrders - 1);
 
 bool MayHelpToAskForLess(int error) { return error == EAGAIN || error == ENOMEM || error == EFAULT; }
 
@@ -125,7 +130,7 @@ void PageHeap::ReleaseEmptyBeyond(Pages kept) {
   Arena* next;
   for (Arena* arena = arenas_; arena != nullptr && empty_pages_ > kept; arena = next) {
     next = arena->next;
-    if (arena->whole || arena->free_pages() != arena->grown) continue;
+    if (!arena->idle()) continue;
     ReleaseEmpty(arena);
     // Use has fallen: the next arena may be smaller again.
     next_step_ = std::max(policy_.first_step, next_step_ / 2);
@@ -139,6 +144,18 @@ void PageHeap::ReleaseEmpty(Arena* arena) {
   DeleteArena(arena);
 }
 
+void PageHeap::Close() {
+  MutexLock lock(mutex_);
+  while (Arena* const arena = arenas_) {
+    ForEachUsedStretch(*arena, [arena](Pages first, Pages count) {
+      WipeLong(arena->AddressOf(first), BytesOf(count));
+      return 0;
+    });
+    Unlink(arena);
+    DeleteArena(arena);
+  }
+}
+
 // --- Growth ------------------------------------------------------------------------
 
 int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
@@ -148,9 +165,9 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
     const Pages fit = static_cast<Pages>(RoundUp(arena->grown, needed)) + needed - arena->grown;
     const Pages count = std::min(std::max(step, fit), arena->capacity - arena->grown);
     if (count >= fit) {
-      const bool was_empty = arena->free_pages() == arena->grown;
+      const bool was_idle = arena->idle();
       const int error = MapPages(arena, count);
-      if (error == 0 && was_empty) empty_pages_ += count;
+      if (error == 0 && was_idle) empty_pages_ += count;
       return error;
     }
   }
@@ -187,6 +204,68 @@ int PageHeap::GrowFrom(const Source& source, Pages needed) {
     }
     if (step == needed || !MayHelpToAskForLess(error)) return error;
   }
+}
+
+// --- Reservation -------------------------------------------------------------------
+
+int PageHeap::ReserveFrom(const Source& source, Pages count) {
+  Arena* const arena = NewArena(source, count, 1, /*whole=*/false);
+  if (arena == nullptr) return ENOMEM;
+  int error = MapPages(arena, count);
+  if (error == 0) error = PreparePages(arena, 0, count);
+  if (error != 0) {
+    DeleteArena(arena);
+    return error;
+  }
+  arena->reserved = true;
+  arena->FaultInMetadata();
+  space.FaultInShadow(arena->AddressOf(0), arena->bytes());
+  Link(arena);
+  space.SetOwner(arena->first_span, arena->spans, arena);
+  return 0;
+}
+
+// By the ladder.
+int PageHeap::ReserveArena(Pages count) {
+  int first_error = 0;
+  for (unsigned rung = 0; rung < ladder_size_; ++rung) {
+    int error = ReserveFrom(*ladder_[rung], count);
+    if (error != 0 && MayHelpToAskForLess(error) && empty_pages_ > 0) {
+      ReleaseEmptyBeyond(0);
+      error = ReserveFrom(*ladder_[rung], count);
+    }
+    if (error == 0) {
+      CountFallback(rung, first_error);
+      return 0;
+    }
+    if (rung == 0) first_error = error;
+  }
+  return first_error;
+}
+
+int PageHeap::ReserveLocked(size_t pages) {
+  size_t made = 0;
+  while (pages > 0) {
+    const Pages count = static_cast<Pages>(std::min<size_t>(pages, kLargestReservation));
+    if (const int error = ReserveArena(count); error != 0) {
+      for (; made > 0; --made) {
+        Arena* const arena = arenas_;
+        Unlink(arena);
+        DeleteArena(arena);
+      }
+      return error;
+    }
+    ++made;
+    pages -= count;
+  }
+  return 0;
+}
+
+int PageHeap::Reserve(size_t pages) {
+  MutexLock lock(mutex_);
+  const int error = ReserveLocked(pages);
+  if (error == 0) has_reservation_.store(true, std::memory_order_relaxed);
+  return error;
 }
 
 void PageHeap::CountFallback(unsigned rung, int error) {

@@ -114,6 +114,14 @@ void Space::DropShadow(const void* address, size_t length) {
   if (begin < end) SA_CHECK(os::Discard(reinterpret_cast<void*>(begin), end - begin) == 0);
 }
 
+void Space::FaultInShadow(const void* address, size_t length) {
+  uint8_t* const end = ShadowOf(address) + (length >> kGranuleShift);
+  for (uint8_t* at = ShadowOf(address); at < end; at += kPageSize) {
+    __atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+  }
+  __atomic_fetch_or(end - 1, 0, __ATOMIC_RELAXED);
+}
+
 void Space::SetOwner(uintptr_t first, size_t count, Arena* arena) {
   const size_t begin = (first - base_) / kSpanSize;
   for (size_t i = begin; i < begin + count; ++i) {

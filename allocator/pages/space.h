@@ -64,6 +64,9 @@ class Space {
   // they are zero then.
   void DropShadow(const void* address, size_t length);
 
+  // Touches the shadow of a range, so that it causes no page fault later.
+  void FaultInShadow(const void* address, size_t length);
+
   // Publishes the owner of taken spans.
   void SetOwner(uintptr_t first, size_t count, Arena* arena);
   Arena* OwnerOf(uintptr_t address) const;

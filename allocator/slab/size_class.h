@@ -4,9 +4,9 @@
 // a fifth of a slot is wasted. A slot always has room for one check byte more
 // than was asked for: malloc(16) takes 32 bytes, as glibc's header makes it do.
 //
-// A bin is a class in one of the two standard heaps; its number is what the shadow
-// holds, so one load tells free() class and heap: ordinary classes are bins 1 to 62,
-// the secret heap's are 64 more. kLarge marks an object that is a run of its own.
+// A bin is a class in a heap; its number is what the shadow holds, so one load tells free()
+// class and heap: first come the ordinary heap's bins, then the secret heap's, then those
+// that the heaps of all created domains share (the arena tells which one it is).
 #pragma once
 
 #include <array>
@@ -25,11 +25,22 @@ inline constexpr unsigned kZeroClass = 1;  // size-zero objects: inaccessible sl
 inline constexpr unsigned kFirstClass = 2;
 inline constexpr unsigned kClassesTo128 = 7;  // 32, 48, ... 128
 inline constexpr unsigned kClasses = kFirstClass + kClassesTo128 + 4 * 8;  // to 32 KiB
-inline constexpr unsigned kLargeClass = 60;
-inline constexpr unsigned kForgottenClass = 61;  // see domain/fork: a child without this object
-inline constexpr unsigned kHeapStride = 64;      // from an ordinary class to the secret bin
-inline constexpr unsigned kBins = 2 * kHeapStride;
-static_assert(kClasses <= kLargeClass);
+inline constexpr unsigned kLargeClass = kClasses;  // an object that is a run of its own
+inline constexpr unsigned kHeapStride = kLargeClass + 1;
+
+inline constexpr unsigned kOrdinaryBins = 0;
+inline constexpr unsigned kSecretBins = kHeapStride;
+inline constexpr unsigned kDomainBins = 2 * kHeapStride;
+inline constexpr unsigned kCachedBins = kDomainBins;  // created domains have no thread caches
+inline constexpr unsigned kBins = 3 * kHeapStride;
+static_assert(kBins <= 128, "a shadow byte has seven bits for it");
+
+// Class 0 is no bin of any heap. In the secret heap's place: an object that this child of
+// its owner does not have, see domain/fork.
+inline constexpr unsigned kForgottenBin = kSecretBins;
+
+constexpr unsigned ClassOfBin(unsigned bin) { return bin % kHeapStride; }
+constexpr unsigned FirstBinOf(unsigned bin) { return bin - bin % kHeapStride; }
 
 constexpr size_t SlotSizeOf(unsigned size_class) {
   if (size_class == kZeroClass) return kMinSlot;
@@ -65,11 +76,11 @@ constexpr auto MakeClassTable() {
   return table;
 }
 
-// By shadow byte: the slot size of a live slab object, 0 for everything else.
+// By shadow byte: the slot size of a live object that thread caches take, else 0.
 constexpr auto MakeLiveSlotTable() {
   std::array<uint16_t, 256> table = {};
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    table[0x80 + c] = table[0x80 + kHeapStride + c] = static_cast<uint16_t>(SlotSizeOf(c));
+    table[0x80 + c] = table[0x80 + kSecretBins + c] = static_cast<uint16_t>(SlotSizeOf(c));
   }
   return table;
 }
@@ -97,8 +108,8 @@ constexpr unsigned AlignedClass(size_t request, size_t alignment) {
 // How the slabs of a class are cut, and how many free slots a thread may keep.
 struct SlabShape {
   uint16_t slot_size;
-  uint8_t order;            // pages of a slab: 2^order
-  uint16_t slots;           // at most kMaxSlots
+  uint8_t order;            // pages of a slab: 2^order; fewer when memory is short
+  uint16_t slots;           // in so many pages; at most kMaxSlots
   uint32_t reciprocal;      // ceil(2^32 / slot_size): offset / slot_size without a division
   uint16_t cache_capacity;  // slots in a thread cache
   uint8_t cache_reserve;    // of those, never handed out: so reuse is always delayed;
@@ -152,7 +163,7 @@ constexpr auto MakeShapes() {
   std::array<SlabShape, kBins> shapes = {};
   for (unsigned c = kZeroClass; c < kClasses; ++c) {
     shapes[c] = MakeShape(c, kOrdinarySlabs);
-    shapes[c + kHeapStride] = MakeShape(c, kSecretSlabs);
+    shapes[c + kSecretBins] = shapes[c + kDomainBins] = MakeShape(c, kSecretSlabs);
   }
   return shapes;
 }

@@ -25,8 +25,11 @@ Slab* Slab::Make(const Run& run, unsigned bin) {
   Slab* const slab = new (run.arena->RecordOf(run.first)) Slab;
   slab->run_ = run;
   slab->bin_ = static_cast<uint16_t>(bin);
-  const unsigned slots = kShapes[bin].slots;
-  slab->free_ = static_cast<uint16_t>(slots);
+  const SlabShape& shape = kShapes[bin];
+  const unsigned slots = std::min<unsigned>(
+      shape.slots, static_cast<unsigned>(run.bytes() / shape.slot_size));
+  SA_CHECK(slots > 0);
+  slab->slots_ = slab->free_ = static_cast<uint16_t>(slots);
   for (unsigned i = 0; i < slots; ++i) {
     slab->bits_[i / 64] |= uint64_t{1} << (i % 64);
     StoreShadow(space.ShadowOf(slab->SlotAt(i)), static_cast<uint8_t>(bin));
@@ -58,7 +61,7 @@ Slab* Slab::Of(const void* slot) {
 const void* Slab::SlotOf(const void* address) const {
   const size_t offset = static_cast<size_t>(static_cast<const char*>(address) - run_.address());
   const unsigned index = static_cast<unsigned>(offset / kShapes[bin_].slot_size);
-  return index < kShapes[bin_].slots ? SlotAt(index) : nullptr;
+  return index < slots_ ? SlotAt(index) : nullptr;
 }
 
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
@@ -83,7 +86,7 @@ unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
 bool Slab::Give(void* slot) {
   const size_t offset = static_cast<size_t>(static_cast<char*>(slot) - run_.address());
   const unsigned index = SlotIndex(kShapes[bin_], offset);
-  SA_CHECK(SlotAt(index) == slot && index < kShapes[bin_].slots);
+  SA_CHECK(SlotAt(index) == slot && index < slots_);
   uint64_t& word = bits_[index / 64];
   const uint64_t bit = uint64_t{1} << (index % 64);
   if ((word & bit) != 0) return false;

@@ -18,7 +18,7 @@ class RandomBits;
 
 class Slab {
  public:
-  // Makes a run of the bin's shape into a slab, all slots free.
+  // Makes a run into a slab, all slots free: of the bin's shape, or shorter.
   static Slab* Make(const Run& run, unsigned bin);
   // Undoes that; all slots are free. The run may be given back.
   Run Unmake();
@@ -37,9 +37,10 @@ class Slab {
   const void* SlotOf(const void* address) const;
 
   unsigned bin() const { return bin_; }
+  unsigned slots() const { return slots_; }
   unsigned free_slots() const { return free_; }
   bool full() const { return free_ == 0; }
-  bool empty() const { return free_ == kShapes[bin_].slots; }
+  bool empty() const { return free_ == slots_; }
   Run run() const { return run_; }
 
   Slab* next = nullptr;  // in the bin's list
@@ -54,6 +55,7 @@ class Slab {
 
   Run run_;
   uint16_t bin_ = 0;
+  uint16_t slots_ = 0;
   uint16_t free_ = 0;
   uint64_t bits_[kWords] = {};
 };

@@ -49,7 +49,7 @@ struct secalloc_info {
   int dumped;         /* 1: the page would be in a core dump, 0: not, -1: not known */
   const void *object; /* start of that object, or NULL */
   size_t size;        /* size asked for that object, or 0 */
-  const char *domain; /* "public" or "secret"; NULL if not ours */
+  const char *domain; /* its name: "public", "secret" or a created one's; NULL if not ours */
 };
 
 /* How well is this address protected? EINVAL: out is NULL. Addresses that are not ours
@@ -78,8 +78,87 @@ struct secalloc_stats {
 /* EINVAL: out is NULL. */
 int secalloc_stats(struct secalloc_stats *out);
 
-/* Gives idle memory back to the kernel, the calling thread's caches first. */
+/* Gives all idle secret and ordinary memory back to the kernel, the calling thread's caches
+ * first; not what is reserved. A system without secret memory in use can hibernate. */
 int secalloc_trim(void);
+
+/* Domains: secrets apart from others, with a limit and a policy of their own. Two domains
+ * never share a page, and none can take what another has reserved. A domain's objects are
+ * freed by secalloc_free, or free(3) under the preload library, in any thread. Where a
+ * domain is expected NULL is the standard one, that of secalloc_malloc. */
+typedef struct secalloc_domain secalloc_domain;
+
+enum secalloc_fallback {
+  SECALLOC_FALLBACK_DEFAULT = 0, /* as the option `fallback` says */
+  SECALLOC_FALLBACK_LOCKED = 1,  /* locked memory where secret memory can't be had */
+  SECALLOC_FALLBACK_NONE = 2,    /* secret memory or failure */
+  SECALLOC_FALLBACK_PLAIN = 3    /* at last ordinary memory, outside of the domain */
+};
+
+enum secalloc_fork {
+  SECALLOC_FORK_DEFAULT = 0, /* as the option `fork` says */
+  SECALLOC_FORK_COPY = 1,    /* a child has its own copy */
+  SECALLOC_FORK_DENY = 2,    /* a child faults on touching what its parent had */
+  SECALLOC_FORK_SHARE = 3    /* a child has the same pages; it must not free its parent's objects */
+};
+
+struct secalloc_domain_config {
+  const char *name; /* for secalloc_query and statistics; copied, at most 31 bytes of it */
+  size_t quota;     /* most bytes of pages it may take of the budget; 0: no limit of its own */
+  enum secalloc_fallback fallback;
+  enum secalloc_fork fork;
+  unsigned flags;       /* 0 */
+  uint64_t reserved[4]; /* 0 */
+};
+
+/* NULL with errno EINVAL: config or its name is NULL, or it holds unknown values; ENOMEM: no
+ * memory. */
+secalloc_domain *secalloc_domain_create(const struct secalloc_domain_config *config);
+
+/* Wipes all objects of the domain and gives their pages back at once. They must not be used
+ * any more: freeing one ends the process. EINVAL: NULL. */
+int secalloc_domain_destroy(secalloc_domain *domain);
+
+/* As secalloc_malloc and so on, in the domain. secalloc_domain_realloc moves an object of any
+ * other domain, or an ordinary one, into this one. */
+void *secalloc_domain_malloc(secalloc_domain *domain, size_t size);
+void *secalloc_domain_calloc(secalloc_domain *domain, size_t count, size_t size);
+void *secalloc_domain_realloc(secalloc_domain *domain, void *ptr, size_t size);
+void *secalloc_domain_aligned_alloc(secalloc_domain *domain, size_t alignment, size_t size);
+
+/* Frees an object of this domain; one of another ends the process. */
+void secalloc_domain_free(secalloc_domain *domain, void *ptr);
+
+/* An object with pages to itself, between guard pages: secalloc_protect works on it. 0, or one
+ * flag: SECALLOC_AT_END puts it at the end of its pages, so that the first byte behind it
+ * faults (behind the alignment's padding: 16 bytes, or what is asked for up to a page).
+ * EINVAL: alignment is no power of two, unknown flag. */
+#define SECALLOC_AT_END 1u
+void *secalloc_domain_alloc_pages(secalloc_domain *domain, size_t alignment, size_t size,
+                                  unsigned flags);
+
+/* Access to an object with pages to itself: PROT_NONE, PROT_READ or PROT_READ|PROT_WRITE of
+ * <sys/mman.h>, for all threads. Objects above 32767 bytes have pages to themselves. free and
+ * realloc open an object first; while fork(2) copies, closed objects are accessible.
+ * EINVAL: not the start of such an object, or another protection; ENOMEM: vm.max_map_count. */
+int secalloc_protect(void *ptr, int prot);
+
+/* Takes memory now so that it is there later. After success the allocations named make no
+ * system call, cause no page fault and do not fail; until then nothing changes. Pages stay with
+ * the domain until it is destroyed. In the standard domain other threads may take what is
+ * reserved, and keep up to 64 objects of a size (4 KiB) in their caches; a thread's first
+ * allocation there makes its cache. A child of fork(2) starts without reservations.
+ *
+ * secalloc_reserve_objects: `count` objects of up to `size` bytes, besides those live now.
+ * secalloc_reserve: objects of up to 32767 bytes, in any mix, whose slots come to `bytes`, with
+ * a page (4096 bytes) for each size of slot in use. The slot for n bytes is n + 1 rounded
+ * up to a multiple of 16 (at least 32) up to 128, and above to a quarter of the power of two
+ * below. It takes 1.6 times as many pages, and eight more.
+ *
+ * EAGAIN: quota, budget or RLIMIT_MEMLOCK; ENOMEM: no memory; EINVAL: size is 0; EOPNOTSUPP:
+ * the policy asks for protection that this kernel can't give. */
+int secalloc_reserve(secalloc_domain *domain, size_t bytes);
+int secalloc_reserve_objects(secalloc_domain *domain, size_t count, size_t size);
 
 #ifdef __cplusplus
 }

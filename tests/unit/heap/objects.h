@@ -8,7 +8,7 @@
 namespace secure_alloc::test {
 
 inline constexpr entry::Call kPublic = {0, nullptr};
-inline constexpr entry::Call kSecret = {kHeapStride, nullptr};
+inline constexpr entry::Call kSecret = {kSecretBins, nullptr};
 inline constexpr entry::Call kBoth[] = {kPublic, kSecret};
 
 // An object and the number that its contents follow from.

@@ -11,7 +11,8 @@ std::vector<unsigned> AllBins() {
   std::vector<unsigned> bins;
   for (unsigned c = kZeroClass; c < kClasses; ++c) {
     bins.push_back(c);
-    bins.push_back(c + kHeapStride);
+    bins.push_back(c + kSecretBins);
+    bins.push_back(c + kDomainBins);
   }
   return bins;
 }
@@ -82,11 +83,11 @@ TEST(Shapes, SlotsFillTheirSlabToSevenEighths) {
   for (const unsigned bin : AllBins()) {
     const SlabShape& shape = kShapes[bin];
     const size_t bytes = kPageSize << shape.order, used = size_t{shape.slots} * shape.slot_size;
-    EXPECT_EQ(shape.slot_size, SlotSizeOf(bin % kHeapStride));
+    EXPECT_EQ(shape.slot_size, SlotSizeOf(ClassOfBin(bin)));
     EXPECT_LE(used, bytes);
     EXPECT_GE(used, bytes - bytes / 8) << shape.slot_size;
     EXPECT_LE(shape.slots, kMaxSlots);
-    EXPECT_GE(shape.slots, bin < kHeapStride ? 8 : 4);
+    EXPECT_GE(shape.slots, bin < kSecretBins ? 8 : 4);
   }
 }
 
@@ -99,9 +100,9 @@ TEST(Shapes, CachesKeepSlotsToChooseAmong) {
 
 TEST(LiveSlotSize, KnowsLiveSlabObjectsAndNothingElse) {
   for (unsigned state = 0; state < 256; ++state) {
-    const unsigned size_class = (state & 0x7F) % kHeapStride;
-    const bool is_live_slot =
-        (state & 0x80) != 0 && size_class >= kFirstClass && size_class < kClasses;
+    const unsigned bin = state & 0x7F, size_class = ClassOfBin(bin);
+    const bool is_live_slot = (state & 0x80) != 0 && bin < kCachedBins &&
+                              size_class >= kFirstClass && size_class < kClasses;
     EXPECT_EQ(kLiveSlotSize[state], is_live_slot ? SlotSizeOf(size_class) : 0) << state;
   }
 }

@@ -136,7 +136,7 @@ TEST_P(SlabTest, ShadowHoldsTheBinOfFreeSlotsAndIsZeroElsewhere) {
 
 INSTANTIATE_TEST_SUITE_P(Ordinary, SlabTest, testing::Range(kFirstClass, kClasses));
 INSTANTIATE_TEST_SUITE_P(Secret, SlabTest,
-                         testing::Range(kFirstClass + kHeapStride, kClasses + kHeapStride));
+                         testing::Range(kFirstClass + kSecretBins, kClasses + kSecretBins));
 
 class SlabDeathTest : public SlabTest {};
 

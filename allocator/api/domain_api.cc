@@ -1,0 +1,152 @@
+// The C API of domains; contracts are in the public header.
+#include <errno.h>
+
+#include "allocator/api/redirect.h"
+#include "allocator/domain/created_domain.h"
+#include "allocator/entry/entry.h"
+
+using namespace secure_alloc;
+
+namespace {
+
+constexpr int kReadBit = 1, kWriteBit = 2;  // PROT_READ, PROT_WRITE
+constexpr size_t kReservePercent = 160;     // a slot in a slab of one may fill 5/8 of its pages
+constexpr size_t kReservePages = 8;         // ... of the longest slot, at an arena's end
+
+CreatedDomain* Created(secalloc_domain* domain) { return reinterpret_cast<CreatedDomain*>(domain); }
+
+Domain& DomainBehind(secalloc_domain* domain) {
+  return domain == nullptr ? secret_domain : Created(domain)->domain();
+}
+
+int Fail(int error) {
+  errno = error;
+  return -1;
+}
+
+// What the kernel says, in the words of the public header.
+int ReservationError(int error) {
+  switch (error) {
+    case 0: return 0;
+    case EAGAIN: case EFAULT: case EMFILE: return Fail(EAGAIN);
+    case ENOSYS: case EPERM: return Fail(EOPNOTSUPP);
+    default: return Fail(ENOMEM);
+  }
+}
+
+bool ToFallback(enum secalloc_fallback value, Fallback* fallback) {
+  switch (value) {
+    case SECALLOC_FALLBACK_DEFAULT: *fallback = entry::CurrentOptions().fallback; return true;
+    case SECALLOC_FALLBACK_LOCKED: *fallback = Fallback::kLocked; return true;
+    case SECALLOC_FALLBACK_NONE: *fallback = Fallback::kNone; return true;
+    case SECALLOC_FALLBACK_PLAIN: *fallback = Fallback::kPlain; return true;
+  }
+  return false;
+}
+
+bool ToFork(enum secalloc_fork value, ForkPolicy* fork) {
+  switch (value) {
+    case SECALLOC_FORK_DEFAULT: *fork = entry::CurrentOptions().fork; return true;
+    case SECALLOC_FORK_COPY: *fork = ForkPolicy::kCopy; return true;
+    case SECALLOC_FORK_DENY: *fork = ForkPolicy::kDeny; return true;
+    case SECALLOC_FORK_SHARE: *fork = ForkPolicy::kShare; return true;
+  }
+  return false;
+}
+
+bool IsZero(const uint64_t (&words)[4]) {
+  return (words[0] | words[1] | words[2] | words[3]) == 0;
+}
+
+}  // namespace
+
+SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_config* config) {
+  SA_REDIRECT(domain_create, config);
+  DomainConfig settings;
+  if (!entry::Start()) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  if (config == nullptr || config->name == nullptr || config->flags != 0 ||
+      !IsZero(config->reserved) || !ToFallback(config->fallback, &settings.fallback) ||
+      !ToFork(config->fork, &settings.fork)) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  settings.name = config->name;
+  settings.quota = config->quota != 0 ? config->quota : SIZE_MAX;
+  CreatedDomain* const domain = CreatedDomain::New(settings);
+  if (domain == nullptr) errno = ENOMEM;
+  return reinterpret_cast<secalloc_domain*>(domain);
+}
+
+SA_EXPORT int secalloc_domain_destroy(secalloc_domain* domain) {
+  SA_REDIRECT(domain_destroy, domain);
+  if (domain == nullptr) return Fail(EINVAL);
+  CreatedDomain::Delete(Created(domain));
+  return 0;
+}
+
+SA_EXPORT void* secalloc_domain_malloc(secalloc_domain* domain, size_t size) {
+  SA_REDIRECT(domain_malloc, domain, size);
+  return entry::AllocateIn(DomainBehind(domain), size, 1);
+}
+
+SA_EXPORT void* secalloc_domain_calloc(secalloc_domain* domain, size_t count, size_t size) {
+  SA_REDIRECT(domain_calloc, domain, count, size);
+  size_t total;
+  if (__builtin_mul_overflow(count, size, &total)) total = SIZE_MAX;  // No object is so large.
+  return entry::AllocateIn(DomainBehind(domain), total, 1);
+}
+
+SA_EXPORT void* secalloc_domain_realloc(secalloc_domain* domain, void* ptr, size_t size) {
+  SA_REDIRECT(domain_realloc, domain, ptr, size);
+  return entry::ResizeIn(DomainBehind(domain), ptr, size, __builtin_return_address(0));
+}
+
+SA_EXPORT void* secalloc_domain_aligned_alloc(secalloc_domain* domain, size_t alignment,
+                                              size_t size) {
+  SA_REDIRECT(domain_aligned_alloc, domain, alignment, size);
+  return entry::AllocateIn(DomainBehind(domain), size, alignment);
+}
+
+SA_EXPORT void secalloc_domain_free(secalloc_domain* domain, void* ptr) {
+  SA_REDIRECT(domain_free, domain, ptr);
+  if (ptr == nullptr) return;
+  entry::FreeFrom(DomainBehind(domain), ptr, __builtin_return_address(0));
+}
+
+SA_EXPORT void* secalloc_domain_alloc_pages(secalloc_domain* domain, size_t alignment, size_t size,
+                                            unsigned flags) {
+  SA_REDIRECT(domain_alloc_pages, domain, alignment, size, flags);
+  if ((flags & ~SECALLOC_AT_END) != 0) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  return entry::AllocateOwnPages(DomainBehind(domain), size, alignment, flags != 0);
+}
+
+SA_EXPORT int secalloc_protect(void* ptr, int prot) {
+  SA_REDIRECT(protect, ptr, prot);
+  if ((prot & ~(kReadBit | kWriteBit)) != 0 || prot == kWriteBit) return Fail(EINVAL);
+  const Access access = prot == 0         ? Access::kNone
+                        : prot == kReadBit ? Access::kRead
+                                           : Access::kReadWrite;
+  const int error = SetAccess(ptr, access, __builtin_return_address(0));
+  return error == 0 ? 0 : Fail(error);
+}
+
+SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
+  SA_REDIRECT(reserve, domain, bytes);
+  if (bytes == 0) return Fail(EINVAL);
+  if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Fail(ENOMEM);
+  const size_t pages = (bytes * kReservePercent / 100 >> kPageShift) + 1 + kReservePages;
+  return ReservationError(DomainBehind(domain).heap().pages().Reserve(pages));
+}
+
+SA_EXPORT int secalloc_reserve_objects(secalloc_domain* domain, size_t count, size_t size) {
+  SA_REDIRECT(reserve_objects, domain, count, size);
+  if (size == 0) return Fail(EINVAL);
+  if (!entry::Start()) return Fail(ENOMEM);
+  return ReservationError(DomainBehind(domain).heap().Reserve(size, count));
+}

@@ -1,0 +1,64 @@
+// Domains that the program creates: each with a heap of its own, a quota of the budget, and a
+// policy. Destroying one wipes and gives back everything that is in it.
+//
+// Locking: the list by a lock of rank 2.
+#pragma once
+
+#include "allocator/domain/domain.h"
+#include "allocator/heap/private_heap.h"
+
+namespace secure_alloc {
+
+struct DomainConfig {
+  const char* name;
+  size_t quota;  // bytes
+  Fallback fallback;
+  ForkPolicy fork;
+};
+
+class CreatedDomain final : public PrivateHeap {
+ public:
+  static constexpr size_t kNameSize = 32;
+
+  // Null: no memory for it.
+  static CreatedDomain* New(const DomainConfig& config);
+  // Nobody uses the domain or anything in it any more.
+  static void Delete(CreatedDomain* domain);
+
+  // The domain of an object with one of the domain bins.
+  static CreatedDomain& Of(const void* object) {
+    return static_cast<CreatedDomain&>(PrivateHeap::Of(object));
+  }
+
+  Domain& domain() { return domain_; }
+  const Budget& quota() const { return quota_; }
+
+ private:
+  friend class SecretDomains;
+  explicit CreatedDomain(const DomainConfig& config);
+
+  char name_[kNameSize];
+  Budget quota_;
+  Domain domain_;
+  CreatedDomain* next_ = nullptr;
+};
+
+// All domains for secrets: the standard one, then the created ones, newest first.
+class SecretDomains {
+ public:
+  static Mutex& mutex();
+  template <typename Visit>
+  static void ForEach(Visit visit) SA_REQUIRES(mutex()) {
+    visit(secret_domain);
+    for (CreatedDomain* at = first_; at != nullptr; at = at->next_) visit(at->domain_);
+  }
+
+ private:
+  friend class CreatedDomain;
+  static CreatedDomain* first_;
+};
+
+// The domain of a live object of ours.
+Domain& DomainOf(const void* object, unsigned first_bin);
+
+}  // namespace secure_alloc

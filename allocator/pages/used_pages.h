@@ -1,0 +1,31 @@
+// Which pages of an arena hold something.
+#pragma once
+
+#include "allocator/pages/arena.h"
+
+namespace secure_alloc {
+
+inline bool InUse(const Arena& arena, Pages page) {
+  if (arena.whole) return true;
+  const PageInfo& info = arena.info[page];
+  return info.prepared && (info.kind == PageKind::kAllocated || info.kind == PageKind::kSlab ||
+                           info.kind == PageKind::kLarge);
+}
+
+// Calls `visit(first, count)` for each stretch of pages in use until it returns an error.
+template <typename Visit>
+int ForEachUsedStretch(const Arena& arena, Visit visit) {
+  for (Pages page = 0; page < arena.grown;) {
+    Pages end = page;
+    while (end < arena.grown && InUse(arena, end)) ++end;
+    if (end > page) {
+      if (const int error = visit(page, end - page); error != 0) return error;
+      page = end;
+    } else {
+      ++page;
+    }
+  }
+  return 0;
+}
+
+}  // namespace secure_alloc

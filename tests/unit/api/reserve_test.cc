@@ -1,0 +1,183 @@
+// A reservation is a promise: no system call, no page fault, no failure.
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "secure_alloc/secure_alloc.h"
+
+namespace {
+
+secalloc_domain* Create(size_t quota) {
+  const secalloc_domain_config config = {
+      .name = "reserved", .quota = quota, .fallback = SECALLOC_FALLBACK_DEFAULT,
+      .fork = SECALLOC_FORK_DEFAULT, .flags = 0, .reserved = {}};
+  return secalloc_domain_create(&config);
+}
+
+// From here on any system call but exit_group and getrusage ends the process by SIGSYS.
+void ForbidSystemCalls() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getrusage, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
+  const sock_fprog program = {sizeof code / sizeof code[0], code};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(100);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(101);
+}
+
+long PageFaults() {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt + usage.ru_majflt;
+}
+
+constexpr int kFailed = 1, kFaulted = 2;
+
+secalloc_domain* domain = nullptr;
+void* objects[20000];
+
+// What becomes of a child that calls `promise` and then, without system calls, `use`, which
+// returns false if an allocation fails. It does so twice, in two domains: the first time
+// the pages of the code and of the test's own data are faulted in.
+template <typename Promise, typename Use>
+int Outcome(Promise promise, Use use) {
+  const pid_t child = fork();
+  if (child == 0) {
+    memset(objects, 1, sizeof objects);
+    domain = Create(0);
+    if (!promise() || !use()) _exit(103);
+    domain = Create(0);
+    if (!promise()) _exit(102);
+    ForbidSystemCalls();
+    PageFaults();
+    const long before = PageFaults();
+    if (!use()) _exit(kFailed);
+    _exit(PageFaults() == before ? 0 : kFaulted);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+bool AllocateMany(size_t count, size_t size) {
+  for (size_t i = 0; i < count; ++i) {
+    objects[i] = secalloc_domain_malloc(domain, size);
+    if (objects[i] == nullptr) return false;
+    memset(objects[i], 1, size);
+  }
+  return true;
+}
+
+class ReserveObjects : public testing::TestWithParam<size_t> {};
+
+TEST_P(ReserveObjects, AreThereWithoutTheKernel) {
+  const size_t size = GetParam(), count = size > 4096 ? 40 : 3000;
+  EXPECT_EQ(Outcome(
+                [&] { return secalloc_reserve_objects(domain, count, size) == 0; },
+                [&] {
+                  if (!AllocateMany(count, size)) return false;
+                  // They may come and go, in any order.
+                  for (size_t i = 0; i < count; i += 2) secalloc_free(objects[i]);
+                  for (size_t i = 0; i < count; i += 2) {
+                    objects[i] = secalloc_domain_malloc(domain, size);
+                    if (objects[i] == nullptr) return false;
+                  }
+                  return true;
+                }),
+            0);
+}
+INSTANTIATE_TEST_SUITE_P(Sizes, ReserveObjects,
+                         testing::Values(1, 31, 32, 100, 600, 1024, 4095, 5000, 32767, 32768,
+                                         100000));
+
+TEST(Reserve, ServesAnyMixOfSizes) {
+  static const size_t kSizes[] = {20, 100, 700, 2500, 9000, 20000, 31000};
+  for (const size_t bytes : {200000, 1000000, 5000000}) {
+    EXPECT_EQ(Outcome(
+                  [&] { return secalloc_reserve(domain, bytes) == 0; },
+                  [&] {
+                    // Slots as the header defines them, a page for each of the seven.
+                    size_t left = bytes - 7 * 4096;
+                    unsigned random = 1;
+                    for (;;) {
+                      random = random * 1103515245 + 12345;
+                      const size_t size = kSizes[random / 65536 % 7];
+                      const size_t slot[] = {32, 112, 768, 2560, 10240, 20480, 32768};
+                      const size_t cost = slot[random / 65536 % 7];
+                      if (cost > left) return true;
+                      left -= cost;
+                      if (secalloc_domain_malloc(domain, size) == nullptr) return false;
+                    }
+                  }),
+              0)
+        << bytes;
+  }
+}
+
+TEST(Reserve, AddsUp) {
+  EXPECT_EQ(Outcome(
+                [] {
+                  return secalloc_reserve_objects(domain, 100, 32) == 0 &&
+                         secalloc_reserve_objects(domain, 100, 32) == 0 && AllocateMany(60, 31) &&
+                         secalloc_reserve_objects(domain, 200, 32) == 0;
+                },
+                [] { return AllocateMany(200, 32); }),
+            0);
+}
+
+TEST(Reserve, SurvivesFreeAndTrim) {
+  EXPECT_EQ(Outcome(
+                [] {
+                  if (secalloc_reserve_objects(domain, 500, 48) != 0) return false;
+                  if (secalloc_reserve_objects(domain, 5, 50000) != 0) return false;
+                  for (int round = 0; round < 2; ++round) {
+                    if (!AllocateMany(500, 48)) return false;
+                    for (int i = 0; i < 500; ++i) secalloc_free(objects[i]);
+                    if (!AllocateMany(5, 50000)) return false;
+                    for (int i = 0; i < 5; ++i) secalloc_free(objects[i]);
+                    secalloc_trim();
+                  }
+                  return true;
+                },
+                [] { return AllocateMany(500, 48) && AllocateMany(5, 50000); }),
+            0);
+}
+
+TEST(Reserve, WithoutAReservationTheKernelIsAsked) {
+  EXPECT_EQ(Outcome(
+                [] { return true; }, [] { return AllocateMany(100, 32); }),
+            -SIGSYS);
+}
+
+TEST(Reserve, FailsWithNothingHalfDone) {
+  secalloc_domain* const small = Create(300 << 10);
+  struct secalloc_stats before, after;
+  secalloc_stats(&before);
+  EXPECT_EQ(secalloc_reserve(small, 400 << 10), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_EQ(secalloc_reserve_objects(small, 10000, 64), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_EQ(secalloc_reserve_objects(small, 10, 50000), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_EQ(secalloc_reserve_objects(small, SIZE_MAX / 64, 64), -1);
+  EXPECT_EQ(secalloc_reserve(small, SIZE_MAX), -1);
+  EXPECT_EQ(secalloc_reserve(small, 0), -1);
+  EXPECT_EQ(errno, EINVAL);
+  secalloc_stats(&after);
+  EXPECT_EQ(after.arena_bytes, before.arena_bytes);
+  EXPECT_EQ(secalloc_reserve(small, 100 << 10), 0);
+  secalloc_domain_destroy(small);
+}
+
+}  // namespace
