@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "allocator/api/redirect.h"
+#include "allocator/api/report.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/entry/entry.h"
 
@@ -134,6 +135,13 @@ SA_EXPORT int secalloc_protect(void* ptr, int prot) {
                                            : Access::kReadWrite;
   const int error = SetAccess(ptr, access, __builtin_return_address(0));
   return error == 0 ? 0 : Fail(error);
+}
+
+SA_EXPORT int secalloc_domain_stats(secalloc_domain* domain, struct secalloc_stats* out) {
+  SA_REDIRECT(domain_stats, domain, out);
+  if (out == nullptr) return Fail(EINVAL);
+  CollectStats(DomainBehind(domain), out);
+  return 0;
 }
 
 SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {

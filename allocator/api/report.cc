@@ -1,10 +1,10 @@
 #include "allocator/api/report.h"
 
 #include "allocator/base/text.h"
-#include "allocator/domain/domain.h"
+#include "allocator/domain/created_domain.h"
 #include "allocator/entry/entry.h"
-#include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
+#include "allocator/record/record.h"
 
 namespace secure_alloc {
 namespace {
@@ -33,6 +33,8 @@ constexpr Field kFields[] = {
     {"unguarded_objects", &Stats::unguarded_objects},
     {"fork_copied_pages", &Stats::fork_copied_pages},
     {"ordinary_bytes", &Stats::ordinary_bytes},
+    {"faulted_pages", &Stats::faulted_pages},
+    {"domains", &Stats::domains},
 };
 
 void AppendJson(const Stats& stats, TextBuffer& text) {
@@ -92,27 +94,53 @@ uint32_t original_process = 0;
 
 }  // namespace
 
+namespace {
+
+constexpr auto kSecret = static_cast<unsigned>(Protection::kSecret);
+constexpr auto kLocked = static_cast<unsigned>(Protection::kLocked);
+
+void AddDomain(const DomainRecord& record, Stats* stats) {
+  const PageRecord& pages = record.pages;
+  stats->domains += 1;
+  stats->secret_arenas += pages.arenas[kSecret].get();
+  stats->secret_bytes += pages.mapped_bytes[kSecret].get();
+  stats->secret_used_bytes += pages.used_bytes[kSecret].get();
+  stats->locked_arenas += pages.arenas[kLocked].get();
+  stats->locked_bytes += pages.mapped_bytes[kLocked].get();
+  stats->locked_used_bytes += pages.used_bytes[kLocked].get();
+  stats->faulted_pages += pages.faulted_pages.get();
+  stats->degraded_arenas += pages.fallback_arenas.get();
+  stats->degraded_allocations += record.degraded_objects.get();
+  stats->refused_allocations += record.refused_objects.get();
+  stats->unguarded_objects += pages.unguarded_runs.get();
+  stats->fork_copied_pages += pages.copied_pages.get();
+}
+
+void AddBudget(const BudgetRecord& budget, Stats* stats) {
+  stats->budget_bytes = budget.limit.get();
+  stats->arena_bytes = budget.used.get();
+  stats->high_water_bytes = budget.high_water.get();
+}
+
+}  // namespace
+
 void CollectStats(Stats* stats) {
   *stats = {};
-  const PageHeap::Usage pages = secret_pages.GetUsage();
-  constexpr auto kSecret = static_cast<unsigned>(Protection::kSecret);
-  constexpr auto kLocked = static_cast<unsigned>(Protection::kLocked);
-  stats->budget_bytes = secret_budget.limit();
-  stats->arena_bytes = secret_budget.used();
-  stats->high_water_bytes = secret_budget.high_water();
-  stats->secret_arenas = pages.arenas[kSecret];
-  stats->secret_bytes = pages.mapped_bytes[kSecret];
-  stats->secret_used_bytes = pages.used_bytes[kSecret];
-  stats->locked_arenas = pages.arenas[kLocked];
-  stats->locked_bytes = pages.mapped_bytes[kLocked];
-  stats->locked_used_bytes = pages.used_bytes[kLocked];
-  stats->degraded_arenas = secret_pages.fallbacks();
-  stats->degraded_allocations = secret_domain.degraded_allocations();
-  stats->refused_allocations = secret_domain.refused_allocations();
-  stats->unguarded_objects = pages.unguarded + ordinary_heap.pages().GetUsage().unguarded;
-  stats->fork_copied_pages = pages.copied_pages;
-  const Heap::Usage ordinary = ordinary_heap.GetUsage();
-  stats->ordinary_bytes = ordinary.slab_bytes + ordinary.large_bytes;
+  {
+    MutexLock lock(SecretDomains::mutex());
+    SecretDomains::ForEach([stats](Domain& domain) { AddDomain(domain.record(), stats); });
+  }
+  AddBudget(process_record.domains[0].budget, stats);
+  for (const PageRecord* pages : {&process_record.ordinary_slabs, &process_record.ordinary_large}) {
+    stats->ordinary_bytes += pages->used_bytes[static_cast<unsigned>(Protection::kPlain)].get();
+    stats->unguarded_objects += pages->unguarded_runs.get();
+  }
+}
+
+void CollectStats(Domain& domain, Stats* stats) {
+  *stats = {};
+  AddDomain(domain.record(), stats);
+  AddBudget(domain.record().budget, stats);
 }
 
 void WriteStatsAtExit() {

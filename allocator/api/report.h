@@ -5,7 +5,11 @@
 
 namespace secure_alloc {
 
+class Domain;
+
+// Of the process, and of one domain: its quota is the budget then.
 void CollectStats(struct secalloc_stats* stats);
+void CollectStats(Domain& domain, struct secalloc_stats* stats);
 
 // What the option asks for; nothing in forked children unless the path has %p.
 void WriteStatsAtExit();

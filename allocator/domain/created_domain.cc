@@ -1,6 +1,5 @@
 #include "allocator/domain/created_domain.h"
 
-#include <cstring>
 #include <new>
 
 #include "allocator/base/bits.h"
@@ -14,18 +13,28 @@ constexpr size_t kMappingSize = RoundUp(sizeof(CreatedDomain), kPageSize);
 
 constinit Mutex list_mutex;
 
+// A place for a domain's figures, or null.
+DomainRecord* FindRecord() {
+  for (DomainRecord& record : process_record.domains) {
+    if (record.exists.get() == 0) return &record;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 constinit CreatedDomain* SecretDomains::first_ = nullptr;
 
 Mutex& SecretDomains::mutex() { return list_mutex; }
 
-CreatedDomain::CreatedDomain(const DomainConfig& config)
-    : PrivateHeap(secret_source, &quota_, QueuedLimitFor(config.quota)),
-      quota_(config.quota, &secret_budget),
-      domain_(name_, heap()) {
-  std::strncpy(name_, config.name, kNameSize - 1);
-  name_[kNameSize - 1] = '\0';
+CreatedDomain::CreatedDomain(const DomainConfig& config, DomainRecord* record)
+    : PrivateHeap(secret_source, &quota_, record != nullptr ? &record->pages : nullptr,
+                  QueuedLimitFor(config.quota)),
+      record_(record != nullptr ? *record : own_record_),
+      quota_(&secret_budget, record_.budget),
+      domain_(record_.name, heap(), record_) {
+  OpenRecord(record_, config.name);
+  quota_.SetLimit(config.quota);
   domain_.SetPolicy(config.fallback, config.fork);
 }
 
@@ -37,9 +46,11 @@ CreatedDomain* CreatedDomain::New(const DomainConfig& config) {
     os::Unmap(mapping, kMappingSize + 2 * kPageSize);
     return nullptr;
   }
-  // The constructor writes to all of it: no page fault is left for later.
-  CreatedDomain* const domain = new (mapping + kPageSize) CreatedDomain(config);
   MutexLock lock(SecretDomains::mutex());
+  DomainRecord* const record = FindRecord();
+  if (record == nullptr) process_record.unlisted_domains.Add(1);
+  // The constructor writes to all of it: no page fault is left for later.
+  CreatedDomain* const domain = new (mapping + kPageSize) CreatedDomain(config, record);
   domain->next_ = SecretDomains::first_;
   SecretDomains::first_ = domain;
   return domain;
@@ -58,6 +69,14 @@ void CreatedDomain::Delete(CreatedDomain* domain) {
     domain->heap().large().OpenAll(*domain);
   }
   domain->Close();
+  {
+    MutexLock lock(SecretDomains::mutex());
+    if (&domain->record_ == &domain->own_record_) {
+      process_record.unlisted_domains.Subtract(1);
+    } else {
+      new (&domain->record_) DomainRecord{};
+    }
+  }
   os::Unmap(reinterpret_cast<char*>(domain) - kPageSize, kMappingSize + 2 * kPageSize);
 }
 

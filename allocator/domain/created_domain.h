@@ -18,8 +18,6 @@ struct DomainConfig {
 
 class CreatedDomain final : public PrivateHeap {
  public:
-  static constexpr size_t kNameSize = 32;
-
   // Null: no memory for it.
   static CreatedDomain* New(const DomainConfig& config);
   // Nobody uses the domain or anything in it any more.
@@ -35,9 +33,11 @@ class CreatedDomain final : public PrivateHeap {
 
  private:
   friend class SecretDomains;
-  explicit CreatedDomain(const DomainConfig& config);
+  // record: null if there is no place for it.
+  CreatedDomain(const DomainConfig& config, DomainRecord* record);
 
-  char name_[kNameSize];
+  DomainRecord own_record_ = {};
+  DomainRecord& record_;
   Budget quota_;
   Domain domain_;
   CreatedDomain* next_ = nullptr;

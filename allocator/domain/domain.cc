@@ -1,6 +1,7 @@
 #include "allocator/domain/domain.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "allocator/base/bits.h"
 #include "allocator/domain/notice.h"
@@ -21,6 +22,9 @@ constexpr size_t kQueueShare = 8;
 constexpr size_t kMinQueue = 256 * kKiB;
 constexpr size_t kMaxQueue = 8 * kMiB;
 
+// Has no policy, and so nothing to tell.
+constinit DomainRecord public_record = {};
+
 size_t DefaultBudget(const Options& options) {
   size_t budget = os::MachineMemory() / kMachineShare;
   if (!os::MayLockAnyAmount()) budget = std::min(budget, os::LockedMemoryLimit());
@@ -34,8 +38,8 @@ size_t QueuedLimitFor(size_t budget) {
   return std::clamp(budget / kQueueShare, kMinQueue, kMaxQueue);
 }
 
-constinit Domain public_domain("public", ordinary_heap);
-constinit Domain secret_domain("secret", secret_heap);
+constinit Domain public_domain("public", ordinary_heap, public_record);
+constinit Domain secret_domain("secret", secret_heap, process_record.domains[0]);
 
 void* Domain::Allocate(size_t request, size_t alignment) {
   // What no policy could help with is the caller's affair, not the operator's.
@@ -64,10 +68,10 @@ void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
 }
 
 void Domain::TellFallbacks() {
-  const size_t fallbacks = heap_.pages().fallbacks();
+  const size_t fallbacks = heap_.pages().usage().fallback_arenas.get();
   if (fallbacks != told_fallbacks_.load(std::memory_order_relaxed)) [[unlikely]] {
     told_fallbacks_.store(fallbacks, std::memory_order_relaxed);
-    NoticeLocked(heap_.pages().GetUsage().fallback_error);
+    NoticeLocked(heap_.pages().fallback_error());
   }
 }
 
@@ -82,7 +86,7 @@ void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
   // The public domain has no policy, nor has the secret one before start-up is over.
   if (!for_secrets_) return nullptr;
   if (fallback_ == Fallback::kPlain) {
-    degraded_.fetch_add(1, std::memory_order_relaxed);
+    record_.degraded_objects.AddShared(1);
     NoticePlain(error);
     return public_domain.Allocate(request, alignment);
   }
@@ -90,7 +94,7 @@ void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
 }
 
 void* Domain::Refuse(int error) {
-  refused_.fetch_add(1, std::memory_order_relaxed);
+  record_.refused_objects.AddShared(1);
   NoticeRefused(error);
   return nullptr;
 }
@@ -106,11 +110,17 @@ void Domain::SetPolicy(Fallback fallback, ForkPolicy fork) {
   for_secrets_ = true;
 }
 
+void OpenRecord(DomainRecord& record, const char* name) {
+  std::strncpy(record.name, name, sizeof record.name - 1);
+  record.exists.Set(1);
+}
+
 void ConfigureSecretDomain(const Options& options) {
   const size_t budget = options.budget != 0 ? options.budget : DefaultBudget(options);
   secret_budget.SetLimit(budget);
   secret_heap.large().SetQueuedLimit(QueuedLimitFor(budget));
   ShareNotices();
+  OpenRecord(process_record.domains[0], secret_domain.name());
   secret_domain.SetPolicy(options.fallback, options.fork);
 }
 

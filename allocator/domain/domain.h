@@ -16,7 +16,8 @@ namespace secure_alloc {
 
 class Domain {
  public:
-  constexpr Domain(const char* name, Heap& heap) : name_(name), heap_(heap) {}
+  constexpr Domain(const char* name, Heap& heap, DomainRecord& record)
+      : name_(name), heap_(heap), record_(record) {}
 
   // Zeroed memory for `request` > 0 bytes, or null: then errno is to be ENOMEM.
   // Alignment: a power of two.
@@ -31,8 +32,7 @@ class Domain {
 
   const char* name() const { return name_; }
   Heap& heap() { return heap_; }
-  size_t degraded_allocations() const { return degraded_.load(std::memory_order_relaxed); }
-  size_t refused_allocations() const { return refused_.load(std::memory_order_relaxed); }
+  const DomainRecord& record() const { return record_; }
 
   // For secrets, before the first allocation: where pages come from, what to do when they
   // can't be had, and what a forked child gets.
@@ -47,11 +47,10 @@ class Domain {
 
   const char* const name_;
   Heap& heap_;
+  DomainRecord& record_;
   Fallback fallback_ = Fallback::kNone;
   ForkPolicy fork_ = ForkPolicy::kCopy;
   bool for_secrets_ = false;
-  std::atomic<size_t> degraded_{0};
-  std::atomic<size_t> refused_{0};
   std::atomic<size_t> told_fallbacks_{0};
 };
 
@@ -60,6 +59,9 @@ extern constinit Domain secret_domain;
 
 // What freed large secrets may hold until they are reused, of so large a budget.
 size_t QueuedLimitFor(size_t budget);
+
+// Makes a record that of a domain with this name.
+void OpenRecord(DomainRecord& record, const char* name);
 
 // Sets policy and budget of the secret domain. Once, before its first allocation.
 void ConfigureSecretDomain(const Options& options);

@@ -12,7 +12,9 @@
 #include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/thread_cache.h"
+#include "allocator/os/os.h"
 #include "allocator/pages/space.h"
+#include "allocator/record/record.h"
 #include "allocator/slab/object.h"
 
 // glibc's lock of the list of open files, which its fork takes after our handlers. Taken
@@ -122,6 +124,7 @@ void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
 
 void OnChild() SA_NO_THREAD_SAFETY {
   if (state.copy_error != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
+  process_record.process.Set(os::ProcessId());
   SecretDomains::ForEach(AdoptDomain);
   UnlockEverything();
   // glibc's child has made its lists of open files anew: their lock needs no unlock.

@@ -56,6 +56,7 @@ Stage StartLocked() {
   InitStandardHeaps();
   ParseOptions(OptionsText(), &options);
   ConfigureSecretDomain(options);
+  process_record.process.Set(os::ProcessId());
   return kReady;
 }
 

@@ -28,8 +28,9 @@ constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
 constexpr size_t kQueuedBytes = 8 * kMiB;
 constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 
-constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr);
-constinit PageHeap large_pages(kLargePages, sparse_source, nullptr);
+constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr, &process_record.ordinary_slabs);
+constinit PageHeap large_pages(kLargePages, sparse_source, nullptr,
+                               &process_record.ordinary_large);
 constinit HeapStores ordinary_stores = {};
 
 }  // namespace
@@ -40,8 +41,9 @@ constinit const PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB)
                                          .record_pages = 1u << kSecretSlabs.min_order,
                                          .arena_pages = 0,
                                          .kept_empty = PagesFor(256 * kKiB)};
-constinit Budget secret_budget(0);
-constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget);
+constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
+constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
+                                &process_record.domains[0].pages);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
 constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, kQueuedBytes);
 constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages, kQueuedSecretBytes);

@@ -8,32 +8,39 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/record/record.h"
+
 namespace secure_alloc {
 
 class Budget {
  public:
-  explicit constexpr Budget(size_t limit, Budget* whole = nullptr) : whole_(whole), limit_(limit) {}
+  explicit constexpr Budget(size_t limit) : whole_(nullptr), own_(limit), record_(own_) {}
+  // One whose figures are kept in a record, the limit with them.
+  constexpr Budget(Budget* whole, BudgetRecord& record) : whole_(whole), record_(record) {}
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
 
-  void SetLimit(size_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+  void SetLimit(size_t limit) { record_.limit.Set(limit); }
 
   [[nodiscard]] bool TryCharge(size_t bytes) {
-    size_t used = used_.load(std::memory_order_relaxed);
+    std::atomic<uint64_t>& used_bytes = record_.used.value_;
+    uint64_t used = this->used();
     do {
-      const size_t limit = this->limit();
-      if (used > limit || bytes > limit - used) return false;
-    } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+      if (used > limit() || bytes > limit() - used) return false;
+    } while (!used_bytes.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
     if (whole_ != nullptr && !whole_->TryCharge(bytes)) {
-      used_.fetch_sub(bytes, std::memory_order_relaxed);
+      used_bytes.fetch_sub(bytes, std::memory_order_relaxed);
       return false;
     }
-    size_t high = high_water_.load(std::memory_order_relaxed);
+    std::atomic<uint64_t>& highest = record_.high_water.value_;
+    uint64_t high = high_water();
     while (high < used + bytes &&
-           !high_water_.compare_exchange_weak(high, used + bytes, std::memory_order_relaxed)) {
+           !highest.compare_exchange_weak(high, used + bytes, std::memory_order_relaxed)) {
     }
     return true;
   }
   void Release(size_t bytes) {
-    used_.fetch_sub(bytes, std::memory_order_relaxed);
+    record_.used.value_.fetch_sub(bytes, std::memory_order_relaxed);
     if (whole_ != nullptr) whole_->Release(bytes);
   }
 
@@ -42,15 +49,14 @@ class Budget {
     const size_t own = limit > used ? limit - used : 0;
     return whole_ != nullptr ? std::min(own, whole_->room()) : own;
   }
-  size_t used() const { return used_.load(std::memory_order_relaxed); }
-  size_t limit() const { return limit_.load(std::memory_order_relaxed); }
-  size_t high_water() const { return high_water_.load(std::memory_order_relaxed); }
+  size_t used() const { return record_.used.get(); }
+  size_t limit() const { return record_.limit.get(); }
+  size_t high_water() const { return record_.high_water.get(); }
 
  private:
   Budget* const whole_;
-  std::atomic<size_t> limit_;
-  std::atomic<size_t> used_{0};
-  std::atomic<size_t> high_water_{0};
+  BudgetRecord own_;
+  BudgetRecord& record_;
 };
 
 }  // namespace secure_alloc

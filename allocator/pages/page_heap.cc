@@ -16,6 +16,30 @@ constexpr unsigned kShadowDropOrder = 9;
 
 }  // namespace
 
+// --- Figures -----------------------------------------------------------------------
+
+namespace {
+
+unsigned KindOf(const Arena& arena) { return static_cast<unsigned>(arena.source->protection()); }
+
+}  // namespace
+
+void PageHeap::CountUsed(const Arena& arena, Pages count) {
+  record_.used_bytes[KindOf(arena)].Add(BytesOf(count));
+}
+
+void PageHeap::CountUnused(const Arena& arena, Pages count) {
+  record_.used_bytes[KindOf(arena)].Subtract(BytesOf(count));
+}
+
+void PageHeap::CountGone(const Arena& arena) {
+  CountUnused(arena, arena.grown - arena.free_pages());
+  record_.mapped_bytes[KindOf(arena)].Subtract(arena.bytes());
+  record_.arenas[KindOf(arena)].Subtract(1);
+}
+
+// --- Runs --------------------------------------------------------------------------
+
 int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
   PageInfo* const info = arena->info;
   for (Pages page = first; page < first + count;) {
@@ -24,6 +48,7 @@ int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
     if (end > page) {
       const int error = arena->source->Prepare(arena->AddressOf(page), BytesOf(end - page));
       if (error != 0) return error;
+      record_.faulted_pages.Add(end - page);
       while (page < end) info[page++].prepared = true;
     } else {
       ++page;
@@ -45,6 +70,7 @@ bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
         Unlink(arena);
         Link(arena);
       }
+      CountUsed(*arena, count);
       *run = {arena, first, count};
       return true;
     }
@@ -65,6 +91,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
     }
   }
   const Buddy::FreeRun merged = arena->buddy.Give(first, count);
+  CountUnused(*arena, count);
   if (merged.order >= kShadowDropOrder) {
     space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
   }
@@ -111,6 +138,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
     if (refusal == 0) refusal = arena->source->Prepare(arena->AddressOf(0), BytesOf(count));
     if (refusal == 0) {
       CountFallback(rung, *error);
+      record_.faulted_pages.Add(count);
       arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, 0};
       Link(arena);
       space.SetOwner(arena->first_span, arena->spans, arena);
@@ -172,7 +200,7 @@ bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) 
   }
   MutexLock lock(mutex_);
   if (!TakeLarge(count, 0, alignment, run, error)) return false;
-  ++counters_.unguarded;
+  record_.unguarded_runs.Add(1);
   return true;
 }
 
@@ -192,7 +220,7 @@ bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* gua
     // One guard is better than none; if it can't be undone it counts for both.
     *guarded = source.Unguard(before, BytesOf(kMargin)) != 0;
   }
-  if (!*guarded) ++counters_.unguarded;
+  if (!*guarded) record_.unguarded_runs.Add(1);
   return true;
 }
 
@@ -228,18 +256,6 @@ size_t PageHeap::Trim() {
   const Pages before = empty_pages_;
   ReleaseEmptyBeyond(0);
   return BytesOf(before - empty_pages_);
-}
-
-PageHeap::Usage PageHeap::GetUsage() {
-  MutexLock lock(mutex_);
-  Usage usage = counters_;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
-    const unsigned i = static_cast<unsigned>(arena->source->protection());
-    ++usage.arenas[i];
-    usage.mapped_bytes[i] += arena->bytes();
-    usage.used_bytes[i] += arena->bytes() - BytesOf(arena->free_pages());
-  }
-  return usage;
 }
 
 }  // namespace secure_alloc

@@ -23,6 +23,7 @@
 #include "allocator/base/mutex.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/budget.h"
+#include "allocator/record/record.h"
 
 namespace secure_alloc {
 
@@ -42,8 +43,13 @@ class PageHeap {
   // its spans: secrets are never next to anything.
   static constexpr Pages kMargin = 1;
 
-  constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget)
-      : policy_(policy), budget_(budget), ladder_{&first}, next_step_(policy.first_step) {}
+  // record: where usage is told; null: by GetUsage() only.
+  constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget,
+                     PageRecord* record = nullptr)
+      : policy_(policy), budget_(budget), record_(record != nullptr ? *record : own_record_),
+        ladder_{&first}, next_step_(policy.first_step) {}
+  PageHeap(const PageHeap&) = delete;
+  PageHeap& operator=(const PageHeap&) = delete;
 
   // Before the first use, or under no concurrency: what to try after the first source.
   void SetLadder(const Source* const* ladder, unsigned count);
@@ -77,19 +83,12 @@ class PageHeap {
   // page is accessible.
   void Close();
 
-  struct Usage {
-    size_t arenas[3] = {};       // by Protection
-    size_t mapped_bytes[3] = {};
-    size_t used_bytes[3] = {};   // in runs
-    size_t unguarded = 0;        // large runs without guards
-    int fallback_error = 0;      // why the last of them
-    size_t copied_pages = 0;     // for children, ever
-  };
-  Usage GetUsage();
+  // See there.
+  const PageRecord& usage() const { return record_; }
+  // Why an arena last came from other than the first source.
+  int fallback_error() const { return fallback_error_.load(std::memory_order_relaxed); }
   // Slabs have 2^this pages or more.
   unsigned smallest_order() const { return CeilLog2(policy_.record_pages); }
-  // Arenas from other than the first source, ever; cheap enough for every growth.
-  size_t fallbacks() const { return fallbacks_.load(std::memory_order_relaxed); }
 
   // Fork, in this order; see above. MakeCopies: 0 or errno, all or nothing.
   [[nodiscard]] int MakeCopies();
@@ -137,11 +136,17 @@ class PageHeap {
   static uint32_t MemoryEpoch();
   static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  // What comes into use, or goes.
+  void CountUsed(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
+  void CountUnused(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
+  void CountGone(const Arena& arena) SA_REQUIRES(mutex_);
   void Link(Arena* arena) SA_REQUIRES(mutex_);
   void Unlink(Arena* arena) SA_REQUIRES(mutex_);
 
   const PageHeapPolicy& policy_;
   Budget* const budget_;
+  PageRecord own_record_ = {};
+  PageRecord& record_;  // written under the lock
   const Source* ladder_[kMaxLadder];
   unsigned ladder_size_ = 1;
 
@@ -155,9 +160,8 @@ class PageHeap {
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
   uint32_t refused_epoch_ SA_GUARDED_BY(mutex_) = 0;
   int refusal_ SA_GUARDED_BY(mutex_) = 0;
-  std::atomic<size_t> fallbacks_{0};
+  std::atomic<int> fallback_error_{0};
   std::atomic<bool> has_reservation_{false};
-  Usage counters_ SA_GUARDED_BY(mutex_) = {};  // the running counts of Usage only
 };
 
 template <typename Use>

@@ -67,7 +67,7 @@ int PageHeap::FillCopies() {
       copied += count;
       return 0;
     });
-    counters_.copied_pages += copied;
+    record_.copied_pages.Add(copied);
     if (error != 0) return error;
   }
   return 0;
@@ -105,7 +105,7 @@ void PageHeap::AdoptCopies() {
       info.prepared = InUse(*arena, page);
       // Without its guard the object is whole, only less guarded.
       if (info.kind == PageKind::kGuard) {
-        if (arena->source->Guard(arena->AddressOf(page), kPageSize) != 0) ++counters_.unguarded;
+        if (arena->source->Guard(arena->AddressOf(page), kPageSize) != 0) record_.unguarded_runs.Add(1);
       }
     }
   }
@@ -120,6 +120,7 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
     if (in_child == InChild::kCopied) continue;
     if (in_child == InChild::kAbsent) arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
+    CountGone(*arena);
     Unlink(arena);
     forget(arena);
   }

@@ -92,7 +92,14 @@ int PageHeap::MapPages(Arena* arena, Pages count) {
     if (budget_ != nullptr) budget_->Release(bytes);
     return error;
   }
-  if (!arena->whole) arena->buddy.Give(arena->grown, count);
+  const unsigned kind = static_cast<unsigned>(arena->source->protection());
+  if (arena->grown == 0) record_.arenas[kind].Add(1);
+  record_.mapped_bytes[kind].Add(bytes);
+  if (arena->whole) {
+    CountUsed(*arena, count);
+  } else {
+    arena->buddy.Give(arena->grown, count);
+  }
   arena->grown += count;
   // A child made now must find a copy of what comes to lie here.
   if (fork_under_way_ && arena->source->in_child() == InChild::kAbsent) {
@@ -118,6 +125,7 @@ void PageHeap::Unlink(Arena* arena) {
 void PageHeap::DeleteArena(Arena* arena) {
   if (arena->fork_copy != nullptr) os::Unmap(arena->fork_copy, arena->bytes());
   if (arena->grown > 0) {
+    CountGone(*arena);
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
     NoteMemoryBack();
@@ -270,8 +278,8 @@ int PageHeap::Reserve(size_t pages) {
 
 void PageHeap::CountFallback(unsigned rung, int error) {
   if (rung == 0) return;
-  fallbacks_.fetch_add(1, std::memory_order_relaxed);
-  counters_.fallback_error = error;
+  fallback_error_.store(error, std::memory_order_relaxed);
+  record_.fallback_arenas.Add(1);
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {

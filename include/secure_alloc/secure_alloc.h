@@ -72,7 +72,9 @@ struct secalloc_stats {
   uint64_t unguarded_objects;   /* large objects without guard pages, ever */
   uint64_t fork_copied_pages;   /* copied for children, ever */
   uint64_t ordinary_bytes;      /* in slabs and large objects of the ordinary heap */
-  uint64_t reserved[16];        /* zero */
+  uint64_t faulted_pages;       /* of secret and locked arenas, made ready through the kernel, ever */
+  uint64_t domains;             /* for secrets, the standard one included */
+  uint64_t reserved[14];        /* zero */
 };
 
 /* EINVAL: out is NULL. */
@@ -128,6 +130,10 @@ void *secalloc_domain_aligned_alloc(secalloc_domain *domain, size_t alignment, s
 
 /* Frees an object of this domain; one of another ends the process. */
 void secalloc_domain_free(secalloc_domain *domain, void *ptr);
+
+/* As secalloc_stats, of one domain: its quota for the budget. What is told of ordinary memory
+ * is 0. EINVAL: out is NULL. */
+int secalloc_domain_stats(secalloc_domain *domain, struct secalloc_stats *out);
 
 /* An object with pages to itself, between guard pages: secalloc_protect works on it. 0, or one
  * flag: SECALLOC_AT_END puts it at the end of its pages, so that the first byte behind it

@@ -1,4 +1,4 @@
-// The secalloc command: run, scan, doctor.
+// The secalloc command: run, scan, stats, doctor.
 #include <stdio.h>
 
 #include <string>
@@ -9,6 +9,7 @@
 #include "preload/command/doctor/doctor.h"
 #include "preload/command/run/run.h"
 #include "preload/command/scan/scan.h"
+#include "preload/command/stats/stats.h"
 
 namespace secure_alloc {
 namespace {
@@ -21,12 +22,13 @@ Keeps the secrets of programs out of reach, and shows that they are.
 
   run [options] -- PROGRAM ...    run a program with its secrets in memory of their own
   scan PID|CORE --key FILE        is this key visible in that process or core file?
+  stats PID                       how much that process keeps secret, and how
   doctor                          what this machine gives, what is missing, and the fix
 
 secalloc COMMAND --help says more. secalloc --version prints the version.
 )";
 
-constexpr std::string_view kCommands[] = {"run", "scan", "doctor", "--help", "--version"};
+constexpr std::string_view kCommands[] = {"run", "scan", "stats", "doctor", "--help", "--version"};
 
 int Main(const Words& words) {
   if (words.empty()) {
@@ -37,6 +39,7 @@ int Main(const Words& words) {
   const Words rest(words.begin() + 1, words.end());
   if (command == "run") return RunCommand(rest);
   if (command == "scan") return ScanCommand(rest);
+  if (command == "stats") return StatsCommand(rest);
   if (command == "doctor") return DoctorCommand(rest);
   if (command == "--help" || command == "-h" || command == "help") {
     fputs(kHelp, stdout);

@@ -103,7 +103,7 @@ class ForkTest : public testing::Test {
     entry::Trim();
     ASSERT_EQ(secret_budget.used(), 0u);
     secrets_ = MakeSecrets();
-    if (secret_pages.GetUsage().arenas[size_t(Protection::kSecret)] == 0) {
+    if (secret_pages.usage().arenas[size_t(Protection::kSecret)].get() == 0) {
       GTEST_SKIP() << "no memfd_secret(2) on this machine";
     }
   }
@@ -189,16 +189,17 @@ TEST_F(ForkTest, CopiesDoNotStayBehindInTheParent) {
 }
 
 TEST_F(ForkTest, OnlyPagesInUseAreCopied) {
-  const PageHeap::Usage before = secret_pages.GetUsage();
+  const size_t before = secret_pages.usage().copied_pages.get();
+  const size_t used = secret_pages.usage().used_bytes[size_t(Protection::kSecret)].get();
   const pid_t child = Fork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(0);
   EXPECT_EQ(Wait(child), 0);
-  const size_t copied = secret_pages.GetUsage().copied_pages - before.copied_pages;
+  const size_t copied = secret_pages.usage().copied_pages.get() - before;
   size_t needed = 0;
   for (const size_t size : kSizes) needed += size;
   EXPECT_GE(BytesOf(static_cast<Pages>(copied)), needed);
-  EXPECT_LE(BytesOf(static_cast<Pages>(copied)), before.used_bytes[size_t(Protection::kSecret)]);
+  EXPECT_LE(BytesOf(static_cast<Pages>(copied)), used);
 }
 
 TEST_F(ForkTest, ChildrenOfAProgramWithThreadsHaveWholeSecrets) {

@@ -123,9 +123,9 @@ TEST_F(Large, TheQueueHoldsNoMoreThanItsLimit) {
   std::vector<void*> objects;
   for (int i = 0; i < 60; ++i) objects.push_back(Allocate(kShort, kSecret));
   for (void* const object : objects) entry::Free(object, kSecret);
-  const PageHeap::Usage usage = secret_pages.GetUsage();
+  const PageRecord& usage = secret_pages.usage();
   size_t used = 0;
-  for (const size_t bytes : usage.used_bytes) used += bytes;
+  for (const Counter& bytes : usage.used_bytes) used += bytes.get();
   // With two guards to each run.
   EXPECT_LE(used, 256 * kKiB + 5 * 2 * kPageSize);
   EXPECT_GT(used, 0u);

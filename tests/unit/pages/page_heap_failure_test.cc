@@ -47,14 +47,15 @@ class Trial {
     }
     EXPECT_EQ(budget_.used(), first_.mapped_bytes() + second_.mapped_bytes());
     for (const Held& held : held_) Give(held);
-    const PageHeap::Usage usage = heap_.GetUsage();
-    for (const size_t used : usage.used_bytes) EXPECT_EQ(used, 0u) << "pages lost";
+    const PageRecord& usage = heap_.usage();
+    for (const Counter& used : usage.used_bytes) EXPECT_EQ(used.get(), 0u) << "pages lost";
     heap_.Trim();
     EXPECT_EQ(first_.mapped_bytes() + second_.mapped_bytes(), 0u) << "an arena stayed";
     EXPECT_EQ(first_.guards() + second_.guards(), 0u);
     EXPECT_EQ(budget_.used(), 0u);
     EXPECT_TRUE(pages_.empty());
-    EXPECT_TRUE(!fell_ || heap_.fallbacks() > 0) << "a step down the ladder was not counted";
+    EXPECT_TRUE(!fell_ || usage.fallback_arenas.get() > 0)
+        << "a step down the ladder was not counted";
   }
 
  private:

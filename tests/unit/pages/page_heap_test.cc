@@ -81,8 +81,8 @@ TEST_F(PageHeapTest, AsksForHalfAgainAndAgainBeforeTheNextSource) {
                                  first_.maps_asked().end());
   EXPECT_EQ(asked, (std::vector<Pages>{128, 64, 32, 16, 8, 4}));
   EXPECT_EQ(run.arena->source, &second_);
-  EXPECT_EQ(heap_.fallbacks(), 1u);
-  EXPECT_EQ(heap_.GetUsage().fallback_error, EAGAIN);
+  EXPECT_EQ(heap_.usage().fallback_arenas.get(), 1u);
+  EXPECT_EQ(heap_.fallback_error(), EAGAIN);
 }
 
 TEST_F(PageHeapTest, DoesNotAskForLessWhenThereIsNone) {
@@ -98,7 +98,7 @@ TEST_F(PageHeapTest, DoesNotAskForLessWhenThereIsNone) {
     ASSERT_TRUE(heap.TryTake(0, &run, &first_error));
     EXPECT_EQ(first.maps_asked().size(), 1u);
     EXPECT_EQ(run.arena->source, &second);
-    EXPECT_EQ(heap.GetUsage().fallback_error, error);
+    EXPECT_EQ(heap.fallback_error(), error);
     heap.Give(run);
   }
 }
@@ -107,7 +107,7 @@ TEST_F(PageHeapTest, SaysWhatTheFirstSourceSaidWhenAllRefuse) {
   first_.RefuseMaps(ENOSYS);
   second_.RefuseMaps(EPERM);
   EXPECT_EQ(ErrorOfTake(0), ENOSYS);
-  EXPECT_EQ(heap_.fallbacks(), 0u);
+  EXPECT_EQ(heap_.usage().fallback_arenas.get(), 0u);
   EXPECT_EQ(budget_.used(), 0u);
 }
 
@@ -257,13 +257,13 @@ TEST_F(PageHeapTest, UsageIsWhatTheSourcesGave) {
   const Run a = Take(2);
   first_.RefuseMaps(ENOSYS);
   const Run b = Take(5);
-  const PageHeap::Usage usage = heap_.GetUsage();
-  EXPECT_EQ(usage.arenas[size_t(Protection::kSecret)], 1u);
-  EXPECT_EQ(usage.arenas[size_t(Protection::kLocked)], 1u);
-  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kSecret)], first_.mapped_bytes());
-  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kLocked)], second_.mapped_bytes());
-  EXPECT_EQ(usage.used_bytes[size_t(Protection::kSecret)], a.bytes());
-  EXPECT_EQ(usage.used_bytes[size_t(Protection::kLocked)], b.bytes());
+  const PageRecord& usage = heap_.usage();
+  EXPECT_EQ(usage.arenas[size_t(Protection::kSecret)].get(), 1u);
+  EXPECT_EQ(usage.arenas[size_t(Protection::kLocked)].get(), 1u);
+  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kSecret)].get(), first_.mapped_bytes());
+  EXPECT_EQ(usage.mapped_bytes[size_t(Protection::kLocked)].get(), second_.mapped_bytes());
+  EXPECT_EQ(usage.used_bytes[size_t(Protection::kSecret)].get(), a.bytes());
+  EXPECT_EQ(usage.used_bytes[size_t(Protection::kLocked)].get(), b.bytes());
 }
 
 // --- Large runs --------------------------------------------------------------------------
@@ -296,7 +296,7 @@ TEST_F(PageHeapTest, ARunThatCannotBeGuardedIsCountedAndHasNoHalfGuard) {
     ASSERT_EQ(Address(run.address()), Address(prepared.address()));
     EXPECT_FALSE(guarded);
     EXPECT_EQ(first_.guards(), 2u) << "those of the other run";
-    EXPECT_EQ(heap_.GetUsage().unguarded, static_cast<size_t>(refused) + 1);
+    EXPECT_EQ(heap_.usage().unguarded_runs.get(), static_cast<size_t>(refused) + 1);
     heap_.GiveGuarded(run, guarded);
     heap_.GiveGuarded(other, true);
     EXPECT_EQ(first_.mapped_bytes(), 0u);
@@ -342,7 +342,7 @@ TEST_F(PageHeapTest, ABareRunHasNoGuardsAndIsCounted) {
   ASSERT_TRUE(heap_.TryTakeBare(10, 64 * kKiB, &run, &error));
   EXPECT_EQ(Address(run.address()) % (64 * kKiB), 0u);
   EXPECT_EQ(first_.guards(), 0u);
-  EXPECT_EQ(heap_.GetUsage().unguarded, 1u);
+  EXPECT_EQ(heap_.usage().unguarded_runs.get(), 1u);
   heap_.Give(run);
   EXPECT_EQ(first_.mapped_bytes(), 0u);
 }
@@ -356,9 +356,9 @@ TEST_F(PageHeapTest, AnArenaThatGrowsInPlaceIsFilledBeforeTheNext) {
   Run run;
   int error;
   for (int i = 0; i < 1024 / 4; ++i) ASSERT_TRUE(heap.TryTake(2, &run, &error));
-  EXPECT_EQ(heap.GetUsage().arenas[size_t(Protection::kSecret)], 1u);
+  EXPECT_EQ(heap.usage().arenas[size_t(Protection::kSecret)].get(), 1u);
   ASSERT_TRUE(heap.TryTake(2, &run, &error));
-  EXPECT_EQ(heap.GetUsage().arenas[size_t(Protection::kSecret)], 2u);
+  EXPECT_EQ(heap.usage().arenas[size_t(Protection::kSecret)].get(), 2u);
 }
 
 }  // namespace

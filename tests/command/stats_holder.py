@@ -1,0 +1,44 @@
+"""A program with two domains of its own; it forks on request: stats_holder.py
+
+Prints `ready`, then for each line on standard input does what it says and prints `done`.
+"""
+
+import ctypes
+import os
+import sys
+
+
+class Config(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("quota", ctypes.c_size_t), ("fallback", ctypes.c_int),
+                ("fork", ctypes.c_int), ("flags", ctypes.c_uint), ("reserved", ctypes.c_uint64 * 4)]
+
+
+api = ctypes.CDLL(None)
+for name in "secalloc_domain_create", "secalloc_domain_malloc", "secalloc_malloc":
+    getattr(api, name).restype = ctypes.c_void_p
+held = [api.secalloc_malloc(ctypes.c_size_t(size)) for size in (10, 1000, 100000)]
+domains = [ctypes.c_void_p(api.secalloc_domain_create(ctypes.byref(Config(name=name, quota=quota))))
+           for name, quota in ((b'session "keys"', 1 << 20), (b"tickets", 0))]
+for domain in domains:
+    held += [api.secalloc_domain_malloc(domain, ctypes.c_size_t(size)) for size in (50, 5000, 70000)]
+assert all(held), held
+
+
+def do(command):
+    if command == "fork":
+        child = os.fork()
+        if child == 0:
+            sys.stdin.readline()
+            os._exit(0)
+        print(child, flush=True)
+    elif command == "drain":
+        while api.secalloc_domain_malloc(domains[0], ctypes.c_size_t(3000)):
+            pass
+    elif command == "destroy":
+        api.secalloc_domain_destroy(domains[0])
+
+
+print("ready", flush=True)
+for line in sys.stdin:
+    do(line.strip())
+    print("done", flush=True)
