@@ -22,13 +22,6 @@ test_doctor() {
   fact "secalloc doctor knows that it is charged $accounting" printed "accounting *$accounting"
 }
 
-as_root() {
-  local bytes
-  bytes=$(numfmt --from=iec "$1")
-  prlimit --memlock="$bytes:$bytes" -- env LD_PRELOAD="$LIBRARY" \
-    SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
-}
-
 show() { sed 's/^/       /' "$OUT"; }
 
 # loop WHO LIMIT OPTIONS
