@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The test command: tests/run.sh
 #
-# Installs what is missing, builds everything, runs all tests of Bazel and examples/quickstart.sh.
+# Installs what is missing, builds everything, runs all tests of Bazel, examples/quickstart.sh and
+# tests/vm/run.sh.
 # The last line is `N passed, N failed`, with `, N skipped` if any was. The exit status is 0 only
 # if none failed.
 #
@@ -26,6 +27,17 @@ run_quickstart() {
   OTHERS+=(examples/quickstart.sh "${result}" "${WORK}/quickstart.log")
 }
 
+# A test for each case and kernel.
+run_guests() {
+  local list="${WORK}/vm/list" status=0
+  say 'tests/vm/run.sh'
+  tests/vm/run.sh --results "${WORK}/vm" || status=$?
+  [[ ! -e "${list}" ]] || mapfile -t -O "${#OTHERS[@]}" OTHERS < <(tr '\t' '\n' <"${list}")
+  # It ended before it could count.
+  [[ "${status}" == 0 ]] || grep -qs $'\tfailed\t' "${list}" ||
+    OTHERS+=(tests/vm/run.sh failed /dev/null)
+}
+
 main() {
   tools/install_deps.sh build quickstart test
   WORK="$(mktemp -d "${TMPDIR:-/tmp}/tests-run.XXXXXX")"
@@ -43,6 +55,7 @@ main() {
     --build_event_json_file="${WORK}/events" //... || true # summarize.py finds what failed
 
   run_quickstart
+  run_guests
   /usr/bin/python3 -B tests/summarize.py "${WORK}/targets" "${WORK}/events" "${OTHERS[@]}"
 }
 

@@ -4,6 +4,7 @@
 #   build       Bazel, its rule sets, the compiler, the libraries that tests link
 #   quickstart  what examples/quickstart.sh starts and examines
 #   test        the programs that tests/run.sh runs under the library
+#   vm          the emulator of tests/vm/run.sh; its kernels are fetched there
 #
 # Without a GROUP: all of them. What is there already costs one look and no call of apt. Services
 # that come with a package are neither started nor enabled.
@@ -16,6 +17,7 @@ TEST=(botan clang coreutils curl dropbear-bin g++ gdb git gnutls-bin libcap2-bin
   libcrypt-gcrypt-perl libjemalloc2 libpython3.11-testsuite lighttpd lighttpd-mod-mbedtls
   lighttpd-mod-nss lighttpd-mod-wolfssl lua5.4 nginx-light openssl perl postgresql procps python3
   redis-server sqlite3 util-linux valgrind)
+VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
 SERVICES=(lighttpd nginx postgresql redis-server)
 POLICY=/usr/sbin/policy-rc.d
 
@@ -33,7 +35,8 @@ packages_of() {
       # Another source's nodejs can't stand beside Debian's, and serves as well.
       command -v node >/dev/null || echo nodejs
       ;;
-    *) die "no group '$1'; there are build, quickstart and test" ;;
+    vm) printf '%s\n' "${VM[@]}" ;;
+    *) die "no group '$1'; there are build, quickstart, test and vm" ;;
   esac
 }
 
@@ -87,7 +90,7 @@ install() {
 
 main() {
   local group words missing all=()
-  (($# > 0)) || set -- build quickstart test
+  (($# > 0)) || set -- build quickstart test vm
   for group in "$@"; do
     words="$(packages_of "${group}")"
     mapfile -t -O "${#all[@]}" all <<<"${words}"

@@ -39,12 +39,22 @@ under() {
   env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$1" "${@:2}"
 }
 
-# unprivileged MEMLOCK under OPTIONS COMMAND...: as a user without privileges.
-unprivileged() {
+# with_memlock MEMLOCK COMMAND...
+with_memlock() {
   local bytes
   bytes=$(numfmt --from=iec "$1")
-  setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --memlock="$bytes:$bytes" -- \
+  prlimit --memlock="$bytes:$bytes" -- "${@:2}"
+}
+
+# unprivileged MEMLOCK under OPTIONS COMMAND...: as a user without privileges.
+unprivileged() {
+  with_memlock "$1" setpriv --reuid=65534 --regid=65534 --clear-groups \
     env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
+}
+
+# as_root MEMLOCK under OPTIONS COMMAND...: some kernels exempt root from the limit, others don't.
+as_root() {
+  with_memlock "$1" env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
 }
 
 # refusing SYSCALL ERRNO OPTIONS COMMAND...
