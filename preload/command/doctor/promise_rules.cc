@@ -190,8 +190,7 @@ Finding Hibernation(const Facts& facts) {
   }
   if (facts.secret.works()) {
     return {State::kLimited, "possible",
-            "the kernel refuses to hibernate while any program has secret memory, "
-            "so a laptop stays awake",
+            "the kernel refuses to hibernate while any program has secret memory",
             "end protected programs before hibernating"};
   }
   return {
