@@ -29,6 +29,7 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   -o NAME=VALUE                   any of these
   --library PATH                  the library to preload, if it isn't beside this command
   --force                         run even a program that can't be protected
+  --help                          this text
 
 What SECALLOC_OPTIONS and LD_PRELOAD hold already is kept; the command line wins. The soft
 limit of locked memory is raised to the hard one. Symbols are bound when the program starts, as
