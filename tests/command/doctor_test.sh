@@ -26,7 +26,7 @@ assert names == {
     "promises": ["secret_memory", "locked_fallback", "core_dumps", "fork_copies", "reservations",
                  "promotion", "lockdown", "statistics", "guards", "swap", "hibernation",
                  "library"],
-    "machine": ["memlock", "memlock_check", "memlock_scope", "ipc_lock", "user_namespace",
+    "machine": ["memlock", "accounting", "memlock_scope", "ipc_lock", "user_namespace",
                 "container", "cgroup", "seccomp", "overcommit", "ptrace_scope"],
 }, names
 for row in report["promises"] + report["machine"]:
@@ -42,7 +42,7 @@ PYTHON
 
 test_as_it_is() {
   expect 0 '^  ok +secret_memory +memfd_secret works$' doctor
-  expect 0 '^  ok +memlock_check +at (mmap|the first touch)$' doctor
+  expect 0 '^  ok +accounting +at (mmap|the first touch)$' doctor
   expect 0 '^  ok +memlock_scope +(process|user)$' doctor
   expect 0 '^Every promise can be kept here\.$' doctor
   expect 0 '"secret_memory":true' doctor --json

@@ -76,7 +76,7 @@ Finding PtraceScope(const Facts& facts) {
 
 constexpr Rule kRules[] = {
     {"memlock", Memlock},
-    {"memlock_check", Accounting},
+    {"accounting", Accounting},
     {"memlock_scope", Scope},
     {"ipc_lock", IpcLock},
     {"user_namespace", UserNamespace},
