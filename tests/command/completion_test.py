@@ -14,14 +14,17 @@ def setup_line(secalloc, completion):
     """Loads the completion; its last words show that it was done."""
     folder = os.path.dirname(completion)
     if completion.endswith(".bash"):
-        load = f". {completion}"
+        # Lists without asking: what is typed next is not the answer.
+        load = (f". {completion}; bind 'set completion-query-items 0'; "
+                "bind 'set page-completions off'")
     else:
-        load = f"fpath=({folder} $fpath); autoload -U compinit; compinit -D -u"
+        load = f"fpath=({folder} $fpath); autoload -U compinit; compinit -D -u; LISTMAX=10000"
     return f"{load}; PATH={os.path.dirname(secalloc)}:$PATH; PS1='> '; echo REA''DY"
 
 
 class Shell:
-    def __init__(self, command, setup):
+    def __init__(self, command, tabs, setup):
+        self.tabs = tabs
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ["TERM"] = "dumb"
@@ -45,7 +48,7 @@ class Shell:
                 self.text += came.replace("\a", "")
 
     def completes(self, typed, pattern):
-        self.type(typed + "\t\t")
+        self.type(typed + self.tabs)
         self.expect(pattern)
         print(f"ok: {typed}<TAB> {pattern}")
         # An empty line, and all of the answer read, for the next.
@@ -64,8 +67,10 @@ def helped(secalloc, *words):
 
 def main():
     secalloc, completion = map(os.path.abspath, sys.argv[1:])
-    command = ["bash", "--norc", "-i"] if completion.endswith(".bash") else ["zsh", "-f", "-i"]
-    shell = Shell(command, setup_line(secalloc, completion))
+    bash = completion.endswith(".bash")
+    command = ["bash", "--norc", "-i"] if bash else ["zsh", "-f", "-i"]
+    # What is ambiguous is listed at the second in bash, at the first in zsh.
+    shell = Shell(command, "\t\t" if bash else "\t", setup_line(secalloc, completion))
     commands = re.findall(r"^  ([a-z]+) ", helped(secalloc), re.M)
     assert "doctor" in commands
     for name in commands:
