@@ -25,8 +25,10 @@ std::string scratch;
 
 [[noreturn]] void Attempt(const Operation& operation, Kind kind, int out) {
   alarm(kSeconds);
-  const rlimit no_core{0, RLIM_INFINITY};
-  setrlimit(RLIMIT_CORE, &no_core);  // Aborts are results here; a refusal only leaves files.
+  rlimit core;
+  getrlimit(RLIMIT_CORE, &core);  // Fails for wrong arguments only.
+  core.rlim_cur = 0;              // Aborts are results here, and leave no files.
+  setrlimit(RLIMIT_CORE, &core);
   const Area area = MakeArea(kind);
   const std::string result = area.data == nullptr ? NotTried("no such memory (" + ErrorName() + ")")
                                                   : operation.attempt(area, operation.argument);
