@@ -9,10 +9,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/command/common/memlock.h"
 #include "preload/command/doctor/child.h"
 
 namespace secure_alloc {
@@ -66,11 +66,7 @@ int OpenUserfaultfdDevice() {
 
 Trial ProbeLock() {
   return Try([] {
-    rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-      limit.rlim_cur = limit.rlim_max;
-      setrlimit(RLIMIT_MEMLOCK, &limit);  // If it fails, the trial tells of the limit as it is.
-    }
+    RaiseMemlock();  // If it fails, the trial tells of the limit as it is.
     void* page = MapPages(1);
     return Result(page != MAP_FAILED && mlock(page, kPage) == 0);
   });

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/command/common/memlock.h"
 #include "preload/command/doctor/child.h"
 
 namespace secure_alloc {
@@ -31,11 +32,7 @@ Answer TryOnePage() {
 }
 
 Answer TryWithOwnLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_MEMLOCK, &limit);  // If it fails, the probe tells of the limit as it is.
-  }
+  RaiseMemlock();  // If it fails, the probe tells of the limit as it is.
   return TryOnePage();
 }
 
