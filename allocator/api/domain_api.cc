@@ -149,12 +149,12 @@ SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
   if (bytes == 0) return Fail(EINVAL);
   if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Fail(ENOMEM);
   const size_t pages = (bytes * kReservePercent / 100 >> kPageShift) + 1 + kReservePages;
-  return ReservationError(DomainBehind(domain).heap().pages().Reserve(pages));
+  return ReservationError(DomainBehind(domain).ReservePages(pages));
 }
 
 SA_EXPORT int secalloc_reserve_objects(secalloc_domain* domain, size_t count, size_t size) {
   SA_REDIRECT(reserve_objects, domain, count, size);
   if (size == 0) return Fail(EINVAL);
   if (!entry::Start()) return Fail(ENOMEM);
-  return ReservationError(DomainBehind(domain).heap().Reserve(size, count));
+  return ReservationError(DomainBehind(domain).ReserveObjects(size, count));
 }

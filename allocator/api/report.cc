@@ -2,6 +2,7 @@
 
 #include "allocator/base/text.h"
 #include "allocator/domain/created_domain.h"
+#include "allocator/domain/default_budget.h"
 #include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
 #include "allocator/record/record.h"
@@ -126,6 +127,7 @@ void AddBudget(const BudgetRecord& budget, Stats* stats) {
 
 void CollectStats(Stats* stats) {
   *stats = {};
+  SettleBudget();
   {
     MutexLock lock(SecretDomains::mutex());
     SecretDomains::ForEach([stats](Domain& domain) { AddDomain(domain.record(), stats); });

@@ -3,8 +3,8 @@
 //
 // Rank, outermost first; a thread takes locks in this order only, and fork takes
 // all of them in it:
-//   1 fork window   2 thread list   3 central bins (ordinary by bin, then secret)
-//   4 large store   5 page heap     6 address space
+//   1 fork window, settling the budget    2 thread list, created domains
+//   3 bins, heap by heap    4 large stores    5 page heaps    6 address space
 // The lock of the start is outside of these, that of the random words inside all.
 #pragma once
 

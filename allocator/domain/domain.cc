@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "allocator/base/bits.h"
+#include "allocator/domain/default_budget.h"
 #include "allocator/domain/notice.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
@@ -13,10 +14,6 @@
 namespace secure_alloc {
 namespace {
 
-// Where no lock limit binds, secrets still are unevictable memory: an eighth of the
-// machine's at most.
-constexpr size_t kMachineShare = 8;
-
 // Of the budget, what freed large secrets may hold until they are reused.
 constexpr size_t kQueueShare = 8;
 constexpr size_t kMinQueue = 256 * kKiB;
@@ -24,13 +21,6 @@ constexpr size_t kMaxQueue = 8 * kMiB;
 
 // Has no policy, and so nothing to tell.
 constinit DomainRecord public_record = {};
-
-size_t DefaultBudget(const Options& options) {
-  size_t budget = os::MachineMemory() / kMachineShare;
-  if (!os::MayLockAnyAmount()) budget = std::min(budget, os::LockedMemoryLimit());
-  // A fork charges its copy before the child exists.
-  return options.fork == ForkPolicy::kCopy ? budget / 2 : budget;
-}
 
 }  // namespace
 
@@ -46,6 +36,7 @@ void* Domain::Allocate(size_t request, size_t alignment) {
   if (request > space.size() || alignment > space.size()) return nullptr;
   // As the kernel's heuristic, which our reservation evades, would: an obvious overcommit.
   if (request > kGiB && request > os::MachineMemory()) return nullptr;
+  if (for_secrets_) SettleBudget();
   int error = 0;
   void* object = heap_.AllocateAligned(request, alignment, &error);
   if (object == nullptr && for_secrets_) {
@@ -60,6 +51,7 @@ void* Domain::Allocate(size_t request, size_t alignment) {
 
 void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
   if (request > space.size() || alignment > space.size()) return nullptr;
+  if (for_secrets_) SettleBudget();
   int error = 0;
   void* const object = heap_.AllocateOwnPages(request, alignment, at_end, &error);
   if (object == nullptr) return Refuse(error);
@@ -80,6 +72,20 @@ void* Domain::AllocateGrowing(size_t request) {
   if (this != &public_domain || request <= kMaxSlabRequest || request > space.size()) return nullptr;
   int error;
   return heap_.large().Allocate({.size = request, .room = request / 4}, &error);
+}
+
+int Domain::ReserveObjects(size_t request, size_t count) {
+  SettleBudget();
+  const int error = heap_.Reserve(request, count);
+  if (error == 0) TellFallbacks();
+  return error;
+}
+
+int Domain::ReservePages(size_t pages) {
+  SettleBudget();
+  const int error = heap_.pages().Reserve(pages);
+  if (error == 0) TellFallbacks();
+  return error;
 }
 
 void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
@@ -116,9 +122,10 @@ void OpenRecord(DomainRecord& record, const char* name) {
 }
 
 void ConfigureSecretDomain(const Options& options) {
-  const size_t budget = options.budget != 0 ? options.budget : DefaultBudget(options);
-  secret_budget.SetLimit(budget);
-  secret_heap.large().SetQueuedLimit(QueuedLimitFor(budget));
+  if (options.budget != 0) {
+    secret_budget.SetLimit(options.budget);
+    secret_heap.large().SetQueuedLimit(QueuedLimitFor(options.budget));
+  }
   ShareNotices();
   OpenRecord(process_record.domains[0], secret_domain.name());
   secret_domain.SetPolicy(options.fallback, options.fork);

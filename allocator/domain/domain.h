@@ -30,6 +30,10 @@ class Domain {
   // where that costs address space only. Null: try Allocate().
   [[nodiscard]] void* AllocateGrowing(size_t request);
 
+  // See Heap and PageHeap.
+  [[nodiscard]] int ReserveObjects(size_t request, size_t count);
+  [[nodiscard]] int ReservePages(size_t pages);
+
   const char* name() const { return name_; }
   Heap& heap() { return heap_; }
   const DomainRecord& record() const { return record_; }
@@ -63,7 +67,7 @@ size_t QueuedLimitFor(size_t budget);
 // Makes a record that of a domain with this name.
 void OpenRecord(DomainRecord& record, const char* name);
 
-// Sets policy and budget of the secret domain. Once, before its first allocation.
+// Sets policy and, if the option says it, budget of the secret domain. Once, before its first allocation.
 void ConfigureSecretDomain(const Options& options);
 
 }  // namespace secure_alloc

@@ -8,6 +8,7 @@
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
 #include "allocator/domain/created_domain.h"
+#include "allocator/domain/default_budget.h"
 #include "allocator/domain/notice.h"
 #include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
@@ -39,9 +40,10 @@ constinit thread_local bool bracketed = false;
 
 bool IsCopied(const Domain& domain) { return domain.fork() == ForkPolicy::kCopy; }
 
-// Every lock from the thread list down to the page heaps, in rank order. The space's is only
+// Every lock from the budget's and the thread list's down to the page heaps, in rank order. The space's is only
 // taken under one of those.
 void LockEverything() SA_NO_THREAD_SAFETY {
+  BudgetMutex().Lock();
   LockThreadCaches();
   SecretDomains::mutex().Lock();
   ordinary_heap.LockAll();
@@ -57,6 +59,7 @@ void UnlockEverything() SA_NO_THREAD_SAFETY {
   ordinary_heap.UnlockAll();
   SecretDomains::mutex().Unlock();
   UnlockThreadCaches();
+  BudgetMutex().Unlock();
 }
 
 void DropAllCopies() SA_NO_THREAD_SAFETY {

@@ -68,12 +68,16 @@ void FutexWake(const uint32_t* word);
 // RememberStderr() saw: a program may have given the number to a socket since.
 void RememberStderr();
 void WriteStderr(const char* text, size_t length);
+// The beginning of a file, terminated by a zero byte; its length, 0 if there is nothing to read.
+[[nodiscard]] size_t ReadFile(const char* path, char* text, size_t size);
 // Creates or truncates a file, mode 0600, and writes all of it.
 [[nodiscard]] int WriteFile(const char* path, const char* text, size_t length);
 
 // Soft RLIMIT_AS and RLIMIT_MEMLOCK in bytes, SIZE_MAX when unlimited.
 size_t AddressSpaceLimit();
 size_t LockedMemoryLimit();
+// What the kernel counts as locked of this process, in bytes.
+size_t LockedMemory();
 // May this process lock memory beyond its limit (CAP_IPC_LOCK)?
 bool MayLockAnyAmount();
 // Memory of the machine and its swap, in bytes.

@@ -40,6 +40,22 @@ void WriteStderr(const char* text, size_t length) {
   (void)WriteAll(2, text, length);  // Nobody is left to tell.
 }
 
+size_t ReadFile(const char* path, char* text, size_t size) {
+  size_t length = 0;
+  const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC);
+  if (!Failed(file)) {
+    while (length + 1 < size) {
+      const long n = Syscall(__NR_read, file, Int(text + length), static_cast<long>(size - 1 - length));
+      if (n == -EINTR) continue;
+      if (n <= 0) break;
+      length += static_cast<size_t>(n);
+    }
+    Syscall(__NR_close, file);
+  }
+  text[length] = '\0';
+  return length;
+}
+
 int WriteFile(const char* path, const char* text, size_t length) {
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path),
                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -48,6 +48,18 @@ size_t AddressSpaceLimit() { return SoftLimit(RLIMIT_AS); }
 
 size_t LockedMemoryLimit() { return SoftLimit(RLIMIT_MEMLOCK); }
 
+size_t LockedMemory() {
+  char text[2048];
+  if (ReadFile("/proc/self/status", text, sizeof text) == 0) return 0;
+  const char* const line = std::strstr(text, "\nVmLck:");
+  if (line == nullptr) return 0;
+  size_t kib = 0;
+  for (const char* at = line + 7; *at != '\0' && *at != 'k'; ++at) {
+    if (*at >= '0' && *at <= '9') kib = kib * 10 + static_cast<size_t>(*at - '0');
+  }
+  return kib * 1024;
+}
+
 bool MayLockAnyAmount() {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {};

@@ -24,11 +24,15 @@ Keeps the secrets of programs out of reach, and shows that they are.
   scan PID|CORE --key FILE        is this key visible in that process or core file?
   stats PID                       how much that process keeps secret, and how
   doctor                          what this machine gives, what is missing, and the fix
+  help COMMAND                    the same as secalloc COMMAND --help: options, exit status
 
-secalloc COMMAND --help says more. secalloc --version prints the version.
+secalloc --version prints the version. Colours are for terminals, and not used when NO_COLOR is set.
+Exit status: 0 well, 1 the answer is bad (a key is visible, a promise can't be kept), 2 wrong usage,
+3 it couldn't be found out; run has its program's, or 126 and 127 if that can't be run.
 )";
 
-constexpr std::string_view kCommands[] = {"run", "scan", "stats", "doctor", "--help", "--version"};
+constexpr std::string_view kCommands[] = {"run",  "scan",   "stats",    "doctor",
+                                          "help", "--help", "--version"};
 
 int Main(const Words& words) {
   if (words.empty()) {
@@ -41,6 +45,7 @@ int Main(const Words& words) {
   if (command == "scan") return ScanCommand(rest);
   if (command == "stats") return StatsCommand(rest);
   if (command == "doctor") return DoctorCommand(rest);
+  if (command == "help" && !rest.empty() && rest[0] != "help") return Main({rest[0], "--help"});
   if (command == "--help" || command == "-h" || command == "help") {
     fputs(kHelp, stdout);
     return 0;

@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 secalloc=$(realpath "$1")
 key_holder=$(realpath "$2")
-refuse_memfd_secret=$(realpath "$3")
+refuse=$(realpath "$3")
 marker=$(realpath "$4")
-export secalloc key_holder refuse_memfd_secret marker
+export secalloc key_holder refuse marker
 
 # Not in TEST_TMPDIR: other users must reach it.
 work=$(mktemp -d /tmp/secalloc.XXXXXX)

@@ -69,7 +69,7 @@ test_scanner_holds_no_key() {
   for key in rsa.pem rsa.der ec.pem; do
     hold needles ready "$key_holder" needles "$work/$key"
     expect 0 '^key parts found: 0,' scan "$held" --key "$work/$key"
-    hold bare_needles ready "$refuse_memfd_secret" EPERM "$key_holder" needles "$work/$key"
+    hold bare_needles ready "$refuse" memfd_secret EPERM -- "$key_holder" needles "$work/$key"
     expect 0 '^key parts found: 0,' scan "$held" --key "$work/$key"
     hold plain ready "$key_holder" plain "$work/$key"
     expect 1 '^key parts found: [1-9]' scan "$held" --key "$work/$key"
@@ -79,7 +79,7 @@ test_scanner_holds_no_key() {
 test_secret_memory() {
   hold private ready "$key_holder" private "$work/rsa.pem"
   expect 0 '^  secret +1 mapping of secret memory \(64\.0 KiB\)' scan "$held" --key "$work/rsa.pem"
-  hold no_private ready "$refuse_memfd_secret" ENOSYS "$key_holder" private "$work/rsa.pem"
+  hold no_private ready "$refuse" memfd_secret ENOSYS -- "$key_holder" private "$work/rsa.pem"
   expect 1 '^  found +PEM, text' scan "$held" --key "$work/rsa.pem"
 }
 

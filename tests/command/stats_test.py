@@ -117,7 +117,7 @@ class StatsTest(unittest.TestCase):
 
     def test_locked_memory_is_told_apart(self):
         refuse = os.path.realpath(sys.argv[3])
-        with Program(prefix=(refuse, "ENOSYS")) as program:
+        with Program(prefix=(refuse, "447", "ENOSYS", "--")) as program:
             told = figures(program.pid)
             self.assertEqual(secret_kib(program.pid), (0, 0))
             self.assertEqual(locked_kib(program.pid) * 1024, told["arena_bytes"])

@@ -31,8 +31,9 @@ bool Arguments::Value(std::string_view name, std::string* value) {
 int Arguments::Unknown(std::string_view command, std::span<const std::string_view> known) const {
   const std::string name = word().substr(0, word().find('='));
   const std::string meant = DidYouMean(name, known);
-  Complain("%.*s: unknown option %s%s", static_cast<int>(command.size()), command.data(),
-           name.c_str(), meant.empty() ? "; see --help" : meant.c_str());
+  Complain("%.*s: %s %s%s", static_cast<int>(command.size()), command.data(),
+           IsOption() ? "unknown option" : "unexpected word", name.c_str(),
+           meant.empty() ? "; see --help" : meant.c_str());
   return kExitUsage;
 }
 

@@ -62,8 +62,10 @@ std::string HumanBytes(unsigned long long bytes) {
 std::string Paint(int fd, Color color, std::string_view text) {
   static constexpr const char* kCodes[] = {"\033[32m", "\033[33m", "\033[31m", "\033[1m"};
   const char* no_color = getenv("NO_COLOR");
-  const bool plain = (no_color != nullptr && *no_color != '\0') || isatty(fd) == 0;
-  if (plain) return std::string(text);
+  const char* terminal = getenv("TERM");
+  const bool unwanted = no_color != nullptr && *no_color != '\0';
+  const bool unable = isatty(fd) == 0 || terminal == nullptr || strcmp(terminal, "dumb") == 0;
+  if (unwanted || unable) return std::string(text);
   return kCodes[static_cast<size_t>(color)] + std::string(text) + "\033[0m";
 }
 

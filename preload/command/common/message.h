@@ -25,7 +25,8 @@ std::string ErrnoText(int error);
 std::string HumanBytes(unsigned long long bytes);
 
 enum class Color { kGreen, kYellow, kRed, kBold };
-// The text in that colour if `fd` is a terminal and NO_COLOR is unset or empty, else as it is.
+// The text in that colour if `fd` is a terminal that has colours, and NO_COLOR is unset or empty;
+// else as it is.
 std::string Paint(int fd, Color color, std::string_view text);
 
 }  // namespace secure_alloc

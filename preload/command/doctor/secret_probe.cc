@@ -1,16 +1,15 @@
 #include "preload/command/doctor/secret_probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "preload/command/common/file_io.h"
+#include "preload/command/common/memlock.h"
+#include "preload/command/doctor/child.h"
 
 namespace secure_alloc {
 namespace {
@@ -19,60 +18,51 @@ using Step = SecretProbe::Step;
 
 constexpr size_t kPage = 4096;
 
-// What the child says; the kernel ends it, and with it what it mapped.
-struct Answer {
-  Step failed_at;
-  int error;
-};
+Answer At(Step step, int error = 0) { return {static_cast<int>(step), error}; }
 
 Answer TryOnePage() {
   const int fd = static_cast<int>(syscall(SYS_memfd_secret, 0));
-  if (fd < 0) return {Step::kCall, errno};
-  if (ftruncate(fd, kPage) != 0) return {Step::kSize, errno};
+  if (fd < 0) return At(Step::kCall, errno);
+  if (ftruncate(fd, kPage) != 0) return At(Step::kSize, errno);
   void* page = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (page == MAP_FAILED) return {Step::kMap, errno};
+  if (page == MAP_FAILED) return At(Step::kMap, errno);
   // Touched by the kernel, a refusal is an error code; by a store it would be SIGBUS.
-  if (getrandom(page, 1, 0) != 1) return {Step::kTouch, errno};
-  return {Step::kDone, 0};
+  if (getrandom(page, 1, 0) != 1) return At(Step::kTouch, errno);
+  return At(Step::kDone);
 }
 
-void RaiseLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_MEMLOCK, &limit);  // If it fails, the probe tells of the limit as it is.
+Answer TryWithOwnLimit() {
+  RaiseMemlock();  // If it fails, the probe tells of the limit as it is.
+  return TryOnePage();
 }
 
-bool RemoveLimitAndPrivilege() {
-  const rlimit none{0, 0};
+// Without privileges; a limit can be lowered by anyone.
+Answer TryWithin(rlim_t bytes) {
+  const rlimit limit{bytes, bytes};
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
-  return setrlimit(RLIMIT_MEMLOCK, &none) == 0 && syscall(SYS_capset, &header, data) == 0;
+  if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || syscall(SYS_capset, &header, data) != 0) {
+    return At(Step::kCall, errno);
+  }
+  return TryOnePage();
 }
 
-// Runs `probe` in a child; false, with the signal, if it was killed.
+// What a child of this process finds while this process holds a page.
+Answer TryBesideAHolder() {
+  const Answer held = TryWithOwnLimit();
+  if (held.step != static_cast<int>(Step::kDone)) return At(Step::kCall, held.error);
+  Answer answer;
+  int signal;
+  if (!AskInChild([] { return TryWithin(kPage); }, &answer, &signal)) return At(Step::kCall);
+  return answer;
+}
+
+// The step at which it failed; kCall also when there was no answer.
 template <typename F>
-bool InChild(F&& probe, Answer* answer, int* signal) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return false;
-  const Descriptor reading(ends[0]);
-  pid_t child;
-  {
-    const Descriptor writing(ends[1]);
-    child = fork();
-    if (child == 0) {
-      const Answer result = probe();
-      const bool told = write(ends[1], &result, sizeof result) == sizeof result;
-      _exit(told ? 0 : 1);
-    }
-  }
-  if (child < 0) return false;
-  const bool answered = ReadFully(reading.get(), answer, sizeof *answer) == sizeof *answer;
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  *signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-  return answered;
+Step StepOf(F&& question) {
+  Answer answer;
+  int signal;
+  return AskInChild(question, &answer, &signal) ? static_cast<Step>(answer.step) : Step::kCall;
 }
 
 }  // namespace
@@ -80,32 +70,17 @@ bool InChild(F&& probe, Answer* answer, int* signal) {
 SecretProbe ProbeSecretMemory() {
   SecretProbe probe;
   Answer answer;
-  const bool answered = InChild(
-      [] {
-        RaiseLimit();
-        return TryOnePage();
-      },
-      &answer, &probe.signal);
-  if (!answered) {
+  if (!AskInChild(TryWithOwnLimit, &answer, &probe.signal)) {
     probe.error = probe.signal == 0 ? EAGAIN : 0;  // No child could be had.
     return probe;
   }
-  probe.failed_at = answer.failed_at;
+  probe.failed_at = static_cast<Step>(answer.step);
   probe.error = answer.error;
   return probe;
 }
 
 SecretAccounting ProbeAccounting() {
-  Answer answer;
-  int signal;
-  const bool answered = InChild(
-      []() -> Answer {
-        if (!RemoveLimitAndPrivilege()) return {Step::kCall, errno};
-        return TryOnePage();
-      },
-      &answer, &signal);
-  if (!answered) return SecretAccounting::kUnknown;
-  switch (answer.failed_at) {
+  switch (StepOf([] { return TryWithin(0); })) {
     case Step::kMap:
       return SecretAccounting::kAtMmap;
     case Step::kTouch:
@@ -114,6 +89,18 @@ SecretAccounting ProbeAccounting() {
       return SecretAccounting::kNever;
     default:
       return SecretAccounting::kUnknown;
+  }
+}
+
+LimitScope ProbeLimitScope() {
+  switch (StepOf(TryBesideAHolder)) {
+    case Step::kDone:
+      return LimitScope::kProcess;
+    case Step::kMap:
+    case Step::kTouch:
+      return LimitScope::kUser;
+    default:
+      return LimitScope::kUnknown;
   }
 }
 

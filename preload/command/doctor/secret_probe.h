@@ -1,4 +1,4 @@
-// Asks the kernel for secret memory, in children of its own: a sandbox may answer by a signal.
+// Asks the kernel for secret memory, and how it counts it.
 #pragma once
 
 namespace secure_alloc {
@@ -20,5 +20,11 @@ enum class SecretAccounting { kAtMmap, kAtTouch, kNever, kUnknown };
 
 // Tries one page with a limit of 0 and without CAP_IPC_LOCK.
 SecretAccounting ProbeAccounting();
+
+// Whose secret pages a limit counts: the process's, or all of its user's.
+enum class LimitScope { kProcess, kUser, kUnknown };
+
+// Tries one page with a limit of one page, while another process of the user holds one.
+LimitScope ProbeLimitScope();
 
 }  // namespace secure_alloc

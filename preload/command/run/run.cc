@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "preload/command/common/memlock.h"
 #include "preload/command/common/message.h"
 #include "preload/command/run/library.h"
 #include "preload/command/run/program_check.h"
@@ -29,6 +29,7 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   -o NAME=VALUE                   any of these
   --library PATH                  the library to preload, if it isn't beside this command
   --force                         run even a program that can't be protected
+  --help                          this text
 
 What SECALLOC_OPTIONS and LD_PRELOAD hold already is kept; the command line wins. The soft
 limit of locked memory is raised to the hard one. Symbols are bound when the program starts, as
@@ -116,15 +117,6 @@ int CheckOrWarn(const Request& request) {
   return kExitRefused;
 }
 
-void RaiseLockedMemoryLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
-    Complain("run: the limit of locked memory stays as it is: %s", ErrnoText(errno).c_str());
-  }
-}
-
 int Execute(const Words& command) {
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -161,7 +153,9 @@ int RunCommand(const Words& words) {
   if (!options.empty()) setenv("SECALLOC_OPTIONS", options.c_str(), 1);
   // Python's executable is bound lazily: after loading a key, parts of it lay on the stack.
   setenv("LD_BIND_NOW", "1", /*overwrite=*/0);
-  RaiseLockedMemoryLimit();
+  if (!RaiseMemlock()) {
+    Complain("run: the limit of locked memory stays as it is: %s", ErrnoText(errno).c_str());
+  }
   return Execute(request.command);
 }
 

@@ -27,6 +27,7 @@ secret numbers in either byte order, and of its PEM text.
   --control TEXT    a text of at least 24 bytes that is in the process's memory; without it
                     the scan takes one that the kernel tells of
   --json            one JSON object instead of text
+  --help            this text
 
 Every scan also looks for the control. One that misses it is blind, and says so.
 Exit status: 0 hidden, 1 visible, 2 wrong usage or key file, 3 blind or not readable.

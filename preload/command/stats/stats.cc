@@ -20,7 +20,8 @@ is not disturbed: its figures are read from its memory, so you must be its user 
 
   --json          one JSON object
   --prometheus    Prometheus' text format
-  --watch[=SECS]  again and again, every second or so many; ends with the program
+  --watch=SECS    every so many seconds again (--watch: every second), to the program's end
+  --help          this text
 
 Exit status: 0, or 1 if the process does not run with secure_alloc or may not be read.
 )";
