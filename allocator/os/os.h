@@ -74,7 +74,8 @@ void WriteStderr(const char* text, size_t length);
 // Soft RLIMIT_AS and RLIMIT_MEMLOCK in bytes, SIZE_MAX when unlimited.
 size_t AddressSpaceLimit();
 size_t LockedMemoryLimit();
-// May this process lock memory beyond its limit (CAP_IPC_LOCK)?
+// May this process lock memory beyond its limit (CAP_IPC_LOCK in the machine's own user
+// namespace)?
 bool MayLockAnyAmount();
 // Memory of the machine and its swap, in bytes.
 size_t MachineMemory();
