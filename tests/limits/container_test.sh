@@ -20,7 +20,7 @@ in_container() {
 rootless() {
   local bytes
   bytes=$(numfmt --from=iec "$1")
-  setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --memlock="$bytes:$bytes" -- \
+  prlimit --memlock="$bytes:$bytes" -- setpriv --reuid=65534 --regid=65534 --clear-groups \
     unshare --user --map-root-user --pid --fork --mount -- "$REFUSE" clone3 ENOSYS -- "${@:2}"
 }
 
@@ -52,9 +52,12 @@ test_rootless() {
   fact "rootless: secrets are secret" printed 'secret 100: 200 of 200, secret'
   fact "rootless: a child has its copy" printed 'fork: exit 0'
   fact "rootless: half of the limit is the budget" figure_is budget_bytes -eq $((4 << 20))
-  run rootless 64M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100000 100
-  fact "rootless, a higher limit passed: more secrets" printed 'secret 100000: 100 of 100, secret'
+  run rootless 8M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
+    "$PROBE" secret 100000 20
+  fact "rootless: two megabytes fit" printed 'secret 100000: 20 of 20, secret'
+  run rootless 2M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
+    "$PROBE" secret 100000 20
+  fact "rootless, a lower limit passed: they don't" printed 'secret 100000: [1-9] of 20, secret ENOMEM'
 }
 
 test_profile
