@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Does the Debian package work on a clean machine? As root: tools/check_deb.sh
 #
-# Builds it twice, has lintian look at it, makes a clean Debian 12 by debootstrap, installs it there,
-# runs examples/quickstart.sh with the packaged command, runs a program as the systemd drop-in would,
-# and removes the package. Takes five minutes and a gigabyte below TMPDIR; DEBIAN_MIRROR= names
-# another mirror than apt's.
+# Builds it twice, has lintian look at it, makes a clean Debian 12 by debootstrap, installs it
+# there, runs examples/quickstart.sh with the packaged command, runs a program as the systemd
+# drop-in would, and removes the package. Takes two minutes and a gigabyte below TMPDIR;
+# DEBIAN_MIRROR= names another mirror than apt's.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -25,7 +25,8 @@ need() {
 maintainer() {
   local name="${DEBFULLNAME:-$(git -C "${ROOT}" config user.name || true)}"
   local email="${DEBEMAIL:-$(git -C "${ROOT}" config user.email || true)}"
-  [[ -n "${name}" && -n "${email}" ]] || die 'who maintains the package? Set DEBFULLNAME and DEBEMAIL'
+  [[ -n "${name}" && -n "${email}" ]] ||
+    die 'who maintains the package? Set DEBFULLNAME and DEBEMAIL'
   printf '%s <%s>\n' "${name}" "${email}"
 }
 
