@@ -8,6 +8,9 @@
 //   key.access([](Key& bytes) { read(fd, bytes.data(), bytes.size()); });
 //   if (key == other) ...                        // in constant time
 //
+//   auto guarded = secure_alloc::make_guarded<Key>();   // inaccessible but while it is accessed
+//   secure_alloc::domain keys("keys");                  // apart from others, with its own quota
+//
 //   secure_alloc::string password;               // its characters are never in the object
 //   secure_alloc::vector<unsigned char> buffer;  // std::vector on the secret heap
 //
@@ -20,7 +23,9 @@
 #ifndef SECURE_ALLOC_SECRET_H_
 #define SECURE_ALLOC_SECRET_H_
 
+#include "secure_alloc/cxx/domain.h"
 #include "secure_alloc/cxx/equal.h"
+#include "secure_alloc/cxx/guarded.h"
 #include "secure_alloc/cxx/holder.h"
 #include "secure_alloc/cxx/memory.h"
 #include "secure_alloc/cxx/string.h"

@@ -8,18 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "secure_alloc/secret.h"
+#include "tests/cxx/support.h"
 
 namespace secure_alloc {
 namespace {
 
-constexpr size_t kTooMuch = 64 << 20;  // more than the test's budget
-
-bool IsProtected(const void* address) {
-  struct secalloc_info info = {};
-  secalloc_query(address, &info);
-  return info.live == 1 && info.protection != SECALLOC_PLAIN;
-}
+using namespace test;
 
 TEST(Vector, LiesInSecretMemoryWhileItGrows) {
   vector<int> numbers;

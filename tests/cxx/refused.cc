@@ -10,6 +10,7 @@
 
 #include "secure_alloc/secret.h"
 
+using secure_alloc::guarded;
 using secure_alloc::make_secret;
 using secure_alloc::secret;
 using Key = std::array<unsigned char, 32>;
@@ -19,7 +20,9 @@ struct Padded {
   int b;
 };
 
-void Use(secret<Key>& key, const secret<Key>& fixed, secure_alloc::string& text) {
+void Use(secret<Key>& key, const secret<Key>& fixed, secure_alloc::string& text,
+         const guarded<Key>& closed) {
+  (void)closed.access([](const Key& bytes) { return bytes.size(); });
   key.access([](Key& bytes) { bytes.fill(1); });
   (void)fixed.access([](const Key& bytes) { return bytes.size(); });
   (void)text.view();
@@ -42,6 +45,19 @@ void Use(secret<Key>& key, const secret<Key>& fixed, secure_alloc::string& text)
 #endif
 #ifdef STRING_BECOMES_VIEW  // conversion from|no viable conversion|no known conversion
   std::string_view view = text;
+#endif
+#ifdef COPY_OF_GUARDED  // deleted (function|constructor)
+  guarded<Key> copy = closed;
+#endif
+#ifdef OUTPUT_OF_GUARDED  // deleted (function|operator)
+  std::cout << closed;
+#endif
+#ifdef WRITE_TO_CONST_GUARDED  // that of a const secret by const reference
+  closed.access([](Key& bytes) { bytes.fill(1); });
+#endif
+#ifdef COPY_OF_DOMAIN  // deleted function|copy constructor
+  secure_alloc::domain one("one");
+  secure_alloc::domain copy = one;
 #endif
 #ifdef ORDER  // no match for|invalid operands
   (void)(key < fixed);

@@ -6,39 +6,16 @@
 #include <cstring>
 #include <utility>
 
-#include "secure_alloc/secret.h"
+#include "tests/cxx/support.h"
 
 namespace secure_alloc {
 namespace {
 
-using Key = std::array<unsigned char, 32>;
+using namespace test;
 
 struct alignas(256) Aligned {
   unsigned char bytes[256];
 };
-
-// Tells of its end, and of the memory it lay in.
-struct Mortal {
-  explicit Mortal(int* count) : ends(count) {}
-  ~Mortal() { ++*ends; }
-  int* volatile ends;
-};
-
-struct Huge {
-  unsigned char bytes[64 << 20];  // more than the test's budget
-};
-
-// The address of the value, as a number: pointers are not let out.
-template <typename T>
-uintptr_t AddressOf(secret<T>& value) {
-  return value.access([](T& inside) { return reinterpret_cast<uintptr_t>(&inside); });
-}
-
-bool IsProtected(uintptr_t address) {
-  struct secalloc_info info = {};
-  secalloc_query(reinterpret_cast<const void*>(address), &info);
-  return info.live == 1 && info.protection != SECALLOC_PLAIN;
-}
 
 TEST(Secret, LiesInSecretMemory) {
   auto key = make_secret<Key>();

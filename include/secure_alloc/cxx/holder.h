@@ -39,7 +39,10 @@ class [[nodiscard]] secret {
   // A value of these arguments, T(arguments...); without any it is value-initialized.
   template <typename... Arguments>
   explicit secret(std::in_place_t, Arguments&&... arguments)
-      : secret(detail::allocate(sizeof(T), alignof(T)), std::forward<Arguments>(arguments)...) {}
+      : secret(memory_in(nullptr), std::forward<Arguments>(arguments)...) {}
+  template <typename... Arguments>
+  explicit secret(const domain& home, std::in_place_t, Arguments&&... arguments)
+      : secret(memory_in(home.get()), std::forward<Arguments>(arguments)...) {}
 
   // The same; empty, with errno, if there is no memory.
   template <typename... Arguments>
@@ -83,6 +86,13 @@ class [[nodiscard]] secret {
   friend Stream& operator<<(Stream&, const secret&) = delete;
 
  private:
+  template <typename>
+  friend class guarded;
+
+  static void* memory_in(secalloc_domain* home) {
+    return detail::or_refuse(detail::try_allocate(sizeof(T), alignof(T), home));
+  }
+
   struct Destroy {
     void operator()(T* value) const noexcept {
       value->~T();
@@ -123,6 +133,11 @@ class [[nodiscard]] secret {
 template <typename T, typename... Arguments>
 secret<T> make_secret(Arguments&&... arguments) {
   return secret<T>(std::in_place, std::forward<Arguments>(arguments)...);
+}
+
+template <typename T, typename... Arguments>
+secret<T> make_secret_in(const domain& home, Arguments&&... arguments) {
+  return secret<T>(home, std::in_place, std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace secure_alloc

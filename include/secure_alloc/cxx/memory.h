@@ -5,45 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory_resource>
-#include <new>
 #include <type_traits>
 #include <vector>
 
-#include "secure_alloc/secure_alloc.h"
+#include "secure_alloc/cxx/domain.h"
 
 namespace secure_alloc {
-namespace detail {
-
-[[noreturn]] inline void end(const char* sentence) noexcept {
-  std::fputs(sentence, stderr);
-  std::abort();
-}
-
-// The world said no.
-[[noreturn]] inline void refuse() {
-#ifdef __cpp_exceptions
-  throw std::bad_alloc();
-#else
-  end("secure_alloc: secret memory is spent or refused, and this program has no exceptions\n");
-#endif
-}
-
-// Null with errno if there is none. The alignment is a power of two.
-[[nodiscard]] inline void* try_allocate(std::size_t size, std::size_t alignment) noexcept {
-  return alignment <= alignof(std::max_align_t) ? secalloc_malloc(size)
-                                                : secalloc_aligned_alloc(alignment, size);
-}
-
-[[nodiscard]] inline void* allocate(std::size_t size, std::size_t alignment) {
-  void* const object = try_allocate(size, alignment);
-  if (object == nullptr) refuse();
-  return object;
-}
-
-}  // namespace detail
 
 // For containers. A container that may keep elements within itself (std::string, std::function)
 // keeps these in ordinary memory: use secure_alloc::string.
@@ -63,7 +31,7 @@ class allocator {
 
   [[nodiscard]] T* allocate(std::size_t count) {
     if (count > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) detail::refuse();
-    return static_cast<T*>(detail::allocate(count * sizeof(T), alignof(T)));
+    return static_cast<T*>(detail::or_refuse(detail::try_allocate(count * sizeof(T), alignof(T))));
   }
   void deallocate(T* objects, std::size_t) noexcept { secalloc_free(objects); }
 
@@ -77,16 +45,23 @@ class allocator {
   }
 };
 
-// For std::pmr containers. std::pmr::string keeps short strings within itself, as above.
+// For std::pmr containers; without a domain, in the standard one. std::pmr::string keeps short
+// strings within itself, as above.
 class memory_resource final : public std::pmr::memory_resource {
+ public:
+  memory_resource() noexcept = default;
+  explicit memory_resource(const domain& home) noexcept : domain_(home.get()) {}
+
  private:
   void* do_allocate(std::size_t size, std::size_t alignment) override {
-    return detail::allocate(size, alignment);
+    return detail::or_refuse(detail::try_allocate(size, alignment, domain_));
   }
   void do_deallocate(void* object, std::size_t, std::size_t) override { secalloc_free(object); }
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
     return this == &other;
   }
+
+  secalloc_domain* domain_ = nullptr;
 };
 
 // Memory that it grows out of is wiped. clear(), pop_back() and resize() leave the bytes where

@@ -72,8 +72,8 @@ class string {
 
   // New characters are NUL.
   void resize(std::size_t size) {
+    if (size == size_) return;
     if (size > size_) grow(size);
-    if (data_ == nullptr) return;
     std::memset(data_ + std::min(size, size_), 0, size > size_ ? size - size_ : size_ - size);
     size_ = size;
     data_[size_] = '\0';
@@ -91,7 +91,9 @@ class string {
     return *this;
   }
   void push_back(char character) { append({&character, 1}); }
-  void pop_back() noexcept { data_[--size_] = '\0'; }
+  void pop_back() noexcept {  // nothing if it is empty
+    if (size_ > 0) data_[--size_] = '\0';
+  }
 
   friend bool operator==(const string& left, const string& right) noexcept {
     return secure_alloc::equal(left.view(), right.view());
