@@ -124,7 +124,7 @@ main() {
     --destdir="${STAGE}") >&2 || die 'the build failed; its messages are above'
   VERSION="$("${STAGE}/usr/bin/secalloc" --version | cut -d ' ' -f 2)-${REVISION}"
   LIBRARIES=("${STAGE}/usr/lib/${multiarch}"/libsecure_alloc.so.?
-    "${STAGE}/usr/lib/secure_alloc/libsecure_alloc_preload.so")
+    "${STAGE}"/usr/lib/secure_alloc/*.so)
   doc="${STAGE}/usr/share/doc/${PACKAGE}"
   mkdir -p "${doc}" "${STAGE}/usr/share/lintian/overrides" "${out}"
   refine

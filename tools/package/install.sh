@@ -69,6 +69,7 @@ install_all() {
   local file
   put 755 preload/command/secalloc bin
   put 755 preload/libsecure_alloc_preload.so "${PRELOAD_DIR}"
+  put 755 preload/crypto/libsecure_alloc_crypto_preload.so "${PRELOAD_DIR}"
   put 755 "allocator/${API_LIBRARY}" "${LIBDIR}"
   ln -sf "${API_LIBRARY}" "${DESTDIR}${PREFIX}/${LIBDIR}/libsecure_alloc.so"
   while IFS= read -r file; do
