@@ -49,11 +49,13 @@ void LockEverything() SA_NO_THREAD_SAFETY {
   ordinary_heap.LockAll();
   SecretDomains::ForEach([](Domain& domain) { domain.heap().LockAll(); });
   LockOrdinaryPages();
-  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().mutex().Lock(); });
+  SecretDomains::ForEach(
+      [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().mutex().Lock(); });
 }
 
 void UnlockEverything() SA_NO_THREAD_SAFETY {
-  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().mutex().Unlock(); });
+  SecretDomains::ForEach(
+      [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().mutex().Unlock(); });
   UnlockOrdinaryPages();
   SecretDomains::ForEach([](Domain& domain) { domain.heap().UnlockAll(); });
   ordinary_heap.UnlockAll();
@@ -63,7 +65,8 @@ void UnlockEverything() SA_NO_THREAD_SAFETY {
 }
 
 void DropAllCopies() SA_NO_THREAD_SAFETY {
-  SecretDomains::ForEach([](Domain& domain) { domain.heap().pages().DropCopies(); });
+  SecretDomains::ForEach(
+      [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().DropCopies(); });
 }
 
 void FillCopy(Domain& domain) SA_NO_THREAD_SAFETY {

@@ -6,7 +6,7 @@
 
 namespace secure_alloc {
 
-extern constinit const PageHeapPolicy kSecretPages;  // of every heap for secrets
+extern const PageHeapPolicy kSecretPages;  // of every heap for secrets
 
 extern constinit Heap ordinary_heap;
 extern constinit Heap secret_heap;

@@ -78,7 +78,8 @@ size_t AddressSpaceLimit();
 size_t LockedMemoryLimit();
 // What the kernel counts as locked of this process, in bytes.
 size_t LockedMemory();
-// May this process lock memory beyond its limit (CAP_IPC_LOCK)?
+// May this process lock memory beyond its limit (CAP_IPC_LOCK in the machine's own user
+// namespace)?
 bool MayLockAnyAmount();
 // Memory of the machine and its swap, in bytes.
 size_t MachineMemory();

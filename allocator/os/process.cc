@@ -19,6 +19,16 @@ size_t SoftLimit(int resource) {
   return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
 }
 
+// Capabilities of other user namespaces, as in rootless containers, free from no limit. Where
+// /proc can't tell, the machine's own is assumed.
+bool InOtherUserNamespace() {
+  constexpr char kFirst[] = "user:[4026531837]";  // PROC_USER_INIT_INO, the same on every kernel
+  char name[64] = {};
+  const long length = Syscall(__NR_readlinkat, AT_FDCWD, Int("/proc/self/ns/user"), Int(name),
+                              static_cast<long>(sizeof name - 1));
+  return length > 0 && std::strcmp(name, kFirst) != 0;
+}
+
 }  // namespace
 
 void Random(void* bytes, size_t length) {
@@ -64,7 +74,7 @@ bool MayLockAnyAmount() {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {};
   if (Syscall(__NR_capget, Int(&header), Int(data)) != 0) return false;
-  return (data[0].effective & (1u << CAP_IPC_LOCK)) != 0;
+  return (data[0].effective & (1u << CAP_IPC_LOCK)) != 0 && !InOtherUserNamespace();
 }
 
 size_t MachineMemory() {

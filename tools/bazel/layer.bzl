@@ -32,7 +32,8 @@ def layer(name, deps = [], **kwargs):
         copts = ALLOCATOR_COPTS,
         deps = deps,
         visibility = [package + ":__subpackages__" for package in _packages_above(name)] +
-                     ["//tests:__subpackages__", "//bench:__subpackages__", "//allocator:__pkg__"],
+                     ["//tests:__subpackages__", "//bench:__subpackages__", "//allocator:__pkg__",
+                      "//tools/docs:__pkg__"],
         **kwargs
     )
 

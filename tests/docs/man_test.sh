@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The manual pages are well-formed, and leave nothing out: man_test.sh SECALLOC PAGE...
+#   functions   each of secure_alloc.h is named by a page of section 3
+#   options     each that `secalloc COMMAND --help` names is in secalloc(1)
+# The rest of secure_alloc(7) is made from the code.
+set -euo pipefail
+
+SECALLOC="$1"
+shift
+FAILED=0
+FACTS=0
+
+fact() {
+  FACTS=$((FACTS + 1))
+  "${@:2}" || {
+    printf 'FAILED %s\n' "$1"
+    FAILED=$((FAILED + 1))
+  }
+}
+
+well_formed() {
+  mandoc -Tlint -Wwarning "$1"
+}
+
+in_section_3() {
+  grep -qhE "^\.(Nm|Fn) $1\b" "${SECTION_3[@]}"
+}
+
+# --name is written `Fl Fl name` there, and -n `Fl n`.
+in_command_page() {
+  local name="${1#-}"
+  grep -qE -- "\bFl ${name/#-/Fl }\b" "${COMMAND_PAGE}"
+}
+
+SECTION_3=()
+for page in "$@"; do
+  case "${page}" in
+    *.3) SECTION_3+=("${page}") ;;
+    *.1) COMMAND_PAGE="${page}" ;;
+  esac
+  fact "${page} is well-formed" well_formed "${page}"
+done
+for name in $(grep -oE '\bsecalloc_[a-z_]+\(' include/secure_alloc/secure_alloc.h | tr -d '(' | sort -u); do
+  fact "${name} is in a page of section 3" in_section_3 "${name}"
+done
+for command in $("${SECALLOC}" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
+  for option in $("${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z]+' | tr -d ' ['); do
+    fact "${command} ${option} is in ${COMMAND_PAGE}" in_command_page "${option}"
+  done
+done
+printf '%d facts, %d failed\n' "${FACTS}" "${FAILED}"
+((FACTS > 20 && FAILED == 0))

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Fills in what a manual page takes from the code: make_page.sh TEMPLATE PRINT_OPTIONS FAULTS
+# @OPTIONS@ becomes the table of options, @FAULTS@ the sentences of FAULTS, allocator/base/fault.cc.
+set -euo pipefail
+
+sentences() {
+  sed -nE '/unknown fault/d; s/^ *return "(.*)";$/.It \1/p' "$1"
+}
+
+while IFS= read -r line; do
+  case "${line}" in
+    @OPTIONS@) "$2" mdoc ;;
+    @FAULTS@) sentences "$3" ;;
+    *) printf '%s\n' "${line}" ;;
+  esac
+done <"$1"
