@@ -1,0 +1,21 @@
+// Objects at aligned addresses, from a vector register's width to a page, among ordinary ones.
+#include "bench/workloads/workload.h"
+
+using namespace secure_alloc::bench;
+
+int main(int argc, char** argv) {
+  const Parameters p(argc, argv, {"OBJECTS", "LIVE", "LARGEST"});
+  Random random(1);
+  Work work;
+  std::vector<Object> live(p[1]);
+  for (size_t i = 0; i < p[0]; ++i) {
+    Object& object = live[random.Below(live.size())];
+    Free(object, work);
+    const size_t alignment = size_t{32} << random.Below(random.Below(16) == 0 ? 8 : 3);
+    const size_t size = random.Between(1, p[2]);
+    object = random.Below(2) == 0 ? Own(aligned_alloc(alignment, size), size, work)
+                                  : Allocate(size, work);
+  }
+  for (const Object& object : live) Free(object, work);
+  return Report(work);
+}
