@@ -77,13 +77,15 @@ class TableTest(unittest.TestCase):
                          [("a", "2.00"), ("b", "8.00"), ("both", "4.00")])
 
     def test_csv_has_medians_intervals_and_the_verdict(self):
-        records = taken("a", "x", "base", 2, 2, 2) + taken("a", "x", "ours", 1, 2, 3)
+        records = (taken("a", "x", "base", 2, 2, 2) + taken("a", "x", "ours", 1, 2, 3) +
+                   taken("a", "y", "base", 1, 1) + taken("a", "y", "ours", 3, 4))
         figures = table.read("\t".join(record) + "\n" for record in records)
         quantities, _ = compare.collect(figures)
-        head, row, mean = compare.csv_rows(figures, quantities)
+        head, row, clear, mean = compare.csv_rows(figures, quantities)
         self.assertEqual(dict(zip(head, row)), {
             "part": "a", "benchmark": "x", "quantity": "time", "allocator": "ours", "median": "2",
             "runs": 3, "ratio": "1.0000", "low": "0.5000", "high": "1.5000", "conclusive": "no"})
+        self.assertEqual(clear[5:], [2, "3.5000", "3.0000", "4.0000", "yes"])
         self.assertEqual(mean[:4], ["a", "geometric mean", "time", "ours"])
 
 
