@@ -25,15 +25,9 @@ void Fill(const Object& object, size_t stride, Work& work) {
 
 int main(int argc, char** argv) {
   const Parameters p(argc, argv, {"OBJECTS", "LIVE", "SMALLEST", "LARGEST", "STRIDE"});
-  Random random(1);
-  Work work;
-  std::vector<Object> live(p[1]);
-  for (size_t i = 0; i < p[0]; ++i) {
-    Object& object = live[random.Below(live.size())];
-    Free(object, work);
-    object = Allocate(DrawSize(random, p[2], p[3]), work);
+  return Report(ReplaceAtRandom(p[0], p[1], [&](Random& random, Work& work) {
+    const Object object = Allocate(DrawSize(random, p[2], p[3]), work);
     Fill(object, p[4], work);
-  }
-  for (const Object& object : live) Free(object, work);
-  return Report(work);
+    return object;
+  }));
 }

@@ -97,6 +97,22 @@ inline void Free(const Object& object, Work& work) {
   free(object.bytes);
 }
 
+// `count` times replaces one of `live` objects, chosen at random, by one that `make(random, work)`
+// allocates.
+template <typename Make>
+Work ReplaceAtRandom(size_t count, size_t live, Make make) {
+  Random random(1);
+  Work work;
+  std::vector<Object> objects(live);
+  for (size_t i = 0; i < count; ++i) {
+    Object& object = objects[random.Below(live)];
+    Free(object, work);
+    object = make(random, work);
+  }
+  for (const Object& object : objects) Free(object, work);
+  return work;
+}
+
 // Runs `body(thread number)` in so many threads at once.
 template <typename Body>
 Work InThreads(size_t threads, Body body) {

@@ -5,19 +5,12 @@ using namespace secure_alloc::bench;
 
 int main(int argc, char** argv) {
   const Parameters p(argc, argv, {"TABLES", "LIVE", "LARGEST"});
-  Random random(1);
-  Work work;
-  std::vector<Object> live(p[1]);
-  for (size_t i = 0; i < p[0]; ++i) {
-    Object& table = live[random.Below(live.size())];
-    Free(table, work);
+  return Report(ReplaceAtRandom(p[0], p[1], [&](Random& random, Work& work) {
     // Small ones are as frequent as large ones by their number of digits.
     const size_t size = 16 + (random.Below(p[2]) >> random.Below(10));
     uint8_t* const bytes = static_cast<uint8_t*>(calloc(1, size));
     if (bytes == nullptr) OutOfMemory();
     for (size_t j = 0; j < 4; ++j) work.sum += bytes[random.Below(size)]++;
-    table = Own(bytes, size, work);
-  }
-  for (const Object& table : live) Free(table, work);
-  return Report(work);
+    return Own(bytes, size, work);
+  }));
 }
