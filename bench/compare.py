@@ -98,7 +98,8 @@ def main():
         sys.exit("compare: nothing can be compared; the messages above say why")
     runs = max(len(values) for figure in figures.values() for values in figure.values())
     for quantity, rows in quantities.items():
-        print("\n".join(table.layout(list(table_of(quantity, rows, variants)), words=2)), end="\n\n")
+        lines = table.layout(list(table_of(quantity, rows, variants)), words=2)
+        print("\n".join(lines), end="\n\n")
     print(NOTE.format(runs=runs))
     with open(sys.argv[2], "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(csv_rows(figures, quantities))

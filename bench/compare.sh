@@ -124,11 +124,16 @@ fail() {
 
 measure_once() {
   local expected="${WORK}/expected/$1"
-  run_once "$1" "$2" || { fail "$1" "$2" 'it ended with an error; its messages are below'; return 0; }
+  if ! run_once "$1" "$2"; then
+    fail "$1" "$2" 'it ended with an error; its messages are below'
+    return 0
+  fi
   [[ "$2" != base || -e "${expected}" ]] || cp "${WORK}/output" "${expected}"
-  cmp -s "${expected}" "${WORK}/output" ||
-    { fail "$1" "$2" "its output is not that with glibc: $(head -c 200 "${WORK}/output")"; return 0; }
-  record_usage "$1" "$2"
+  if cmp -s "${expected}" "${WORK}/output"; then
+    record_usage "$1" "$2"
+  else
+    fail "$1" "$2" "its output is not that with glibc: $(head -c 200 "${WORK}/output")"
+  fi
 }
 
 # tell TURN DONE TOTAL WHAT

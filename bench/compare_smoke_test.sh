@@ -14,5 +14,6 @@ for benchmark in $(bench/compare.sh --only "${ONLY}" --list); do
     "${OUT}/results.csv")" || true
   [[ "${rows}" == 3 ]] || { echo "FAILED: ${benchmark}: ${rows} of 3 figures"; status=1; }
 done
-grep -q '^both,geometric mean,time,ours,' "${OUT}/results.csv" || { echo 'FAILED: no mean'; status=1; }
+grep -q '^both,geometric mean,time,ours,' "${OUT}/results.csv" ||
+  { echo 'FAILED: no mean'; status=1; }
 exit "${status}"

@@ -39,6 +39,9 @@ class RatiosTest(unittest.TestCase):
         self.assertTrue(ratios.ratio_of([1.1, 1.2, 1.3]).is_conclusive())
         self.assertTrue(ratios.ratio_of([0.7, 0.8, 0.9]).is_conclusive())
 
+    def test_one_is_meant_as_it_is_shown(self):
+        self.assertFalse(ratios.ratio_of([0.9, 0.95, 0.998]).is_conclusive())
+
     def test_one_run_concludes_nothing(self):
         self.assertFalse(ratios.ratio_of([2.0]).is_conclusive())
 

@@ -106,5 +106,6 @@ describe_machine() {
   commit="$(git -C "${ROOT}" describe --always --dirty 2>/dev/null)" || commit='not in a clone'
   printf 'commit %s; kernel %s; %s; %s CPUs, %s; load %s\n\n' "${commit}" "$(uname -r)" \
     "$(g++ --version 2>/dev/null | head -n 1)" "$(nproc)" \
-    "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(cut -d ' ' -f 1-3 /proc/loadavg)"
+    "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(cut -d ' ' -f 1-3 /proc/loadavg)"
 }

@@ -3,8 +3,8 @@
 #
 # Counts, not times: they tell what more CPUs than this machine's would contend for. The same work
 # is shared out to 1, 2, 4 ... 64 threads, in four patterns: `lifetimes` (each thread for itself),
-# `server` (objects outlive their threads), `exchange` (every object is freed by another thread, which
-# allocates as many) and `pipeline` (pairs of a thread that allocates and one that frees).
+# `server` (objects outlive their threads), `exchange` (every object is freed by another thread,
+# which allocates as many) and `pipeline` (pairs of a thread that allocates and one that frees).
 # A row is a pattern and a number of threads, a column the locks declared in one source file: how
 # often they were taken for a million calls of malloc and free. `busiest` is the single lock that
 # was taken most; `waited` and `slept` are for all together, and depend on this machine's CPUs.

@@ -1,8 +1,8 @@
 """Plots of what bench/compare.sh measured: plot.py RESULTS.csv DIR CAUGHT.csv
 
 memory.svg and .png: speed against peak memory, each allocator a point, geometric means of all that
-was measured. caught.svg and .png, if there is a file CAUGHT.csv (allocator,caught,of): speed against
-the share of misuse that is caught.
+was measured. caught.svg and .png, if there is a file CAUGHT.csv (allocator,caught,of): speed
+against the share of misuse that is caught.
 """
 
 import csv
@@ -46,8 +46,9 @@ def draw(points, title, x_label, path):
         ours = name == "ours"
         axes.plot([x], [1 / time], "o", color="#c03020" if ours else "#405070",
                   markersize=8 if ours else 6)
-        axes.annotate("secure_alloc" if ours else name, (x, 1 / time), (6, 4),
-                      textcoords="offset points", weight="bold" if ours else "normal")
+        axes.annotate("secure_alloc" if ours else name, (x, 1 / time), (0, 7),
+                      textcoords="offset points", ha="center",
+                      weight="bold" if ours else "normal")
     axes.margins(0.18)
     axes.set(title=title, xlabel=x_label, ylabel="speed (glibc = 1, more is better)")
     axes.grid(True, color="#dddddd", linewidth=0.6)

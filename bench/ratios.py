@@ -20,8 +20,8 @@ class Ratio:
     runs: int
 
     def is_conclusive(self):
-        """One run alone says nothing, nor does an interval with 1 in it."""
-        return self.runs > 1 and not self.low <= 1.0 <= self.high
+        """One run alone says nothing, nor does an interval with 1.00 in it, as it is shown."""
+        return self.runs > 1 and not round(self.low, 2) <= 1.0 <= round(self.high, 2)
 
 
 def single_ratios(base, ours):

@@ -7,7 +7,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../bench/callgrind.sh"
 
-command -v valgrind >/dev/null || { echo 'SKIP: no valgrind here; apt-get install valgrind'; exit 0; }
+command -v valgrind >/dev/null ||
+  { echo 'SKIP: no valgrind here; apt-get install valgrind'; exit 0; }
 
 PAIRS=20000
 LIBRARY="$(realpath "$1")"
