@@ -19,27 +19,11 @@
 # times or a multiple of N; the table has the medians, of the ratios too. Counts are taken once.
 set -euo pipefail
 
-ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-source "${ROOT}/tests/servers/servers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "${ROOT}/bench/parts.sh"
 
 PARTS=(malloc instructions secret start fork tls programs)
 REPEAT=5
-QUICK=0
-BIN=''
-
-say() {
-  printf '%s\n' "$*" >&2
-}
-
-die() {
-  say "figures: $*"
-  exit 1
-}
-
-need() {
-  command -v "$1" >/dev/null || die "there is no $1; apt-get install $2"
-}
 
 read_options() {
   local parts=()
@@ -59,61 +43,11 @@ read_options() {
   ((${#parts[@]} == 0)) || PARTS=("${parts[@]}")
 }
 
-build() {
-  [[ -z "${BIN}" ]] || return 0
-  say '== Building'
-  (cd "${ROOT}" && bazel build //bench/micro:programs //preload:libsecure_alloc_preload.so) ||
-    die 'the build failed; its messages are above. tools/install_deps.sh installs what it needs'
-  BIN="${ROOT}/bazel-bin"
-}
-
-# Servers with users of their own must reach the library: a build tree may be closed to them.
-install_library() {
-  WORK="$(mktemp -d /tmp/figures.XXXXXX)"
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  chmod 0711 "${WORK}"
-  LIBRARY="${WORK}/libsecure_alloc_preload.so"
-  install -m 0755 "${BIN}/preload/libsecure_alloc_preload.so" "${LIBRARY}"
-  MICRO="$(cd "${BIN}" && pwd)/bench/micro"
-  RECORDS="${WORK}/records"
-  : >"${RECORDS}"
-}
-
-clean_up() {
-  local status=$?
-  trap '' INT TERM
-  rm -f "${WORK}"/*/*/hold
-  stop_servers
-  rm -rf "${WORK}"
-  exit "${status}"
-}
-
-# Lines of FIGURE, UNIT, VARIANT and VALUE become records of the part.
-record() {
-  sed "s/^/$1\t/" >>"${RECORDS}"
-}
-
-# quick_or QUICK FULL: how many, how long.
-quick_or() {
-  if ((QUICK)); then echo "$1"; else echo "$2"; fi
-}
-
-describe_machine() {
-  local commit
-  commit="$(git -C "${ROOT}" describe --always --dirty 2>/dev/null)" || commit='not in a clone'
-  printf 'commit %s; kernel %s; %s; %s CPUs, %s; load %s\n\n' "${commit}" "$(uname -r)" \
-    "$(g++ --version 2>/dev/null | head -n 1)" "$(nproc)" \
-    "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" "$(cut -d ' ' -f 1-3 /proc/loadavg)"
-}
-
 main() {
   local part
   read_options "$@"
-  unset LD_PRELOAD SECALLOC_OPTIONS
-  build
-  install_library
+  set_up //bench/micro:programs
+  MICRO="${BIN}/bench/micro"
   for part in "${PARTS[@]}"; do
     "measure_${part}"
   done

@@ -1,26 +1,7 @@
 #!/usr/bin/env bash
-# The parts of bench/figures.sh, one function each. Source it there: it has LIBRARY, MICRO, WORK and
-# REPEAT, `record PART` for what is measured, and the servers of tests/servers.
-
-# Whose malloc, and what to preload for it: ours, and of the others those that are installed.
-declare -A PRELOAD_OF
-VARIANTS=()
-
-find_variants() {
-  local name library
-  VARIANTS=(base ours)
-  PRELOAD_OF=([base]='' [ours]="${LIBRARY}")
-  for name in jemalloc:libjemalloc.so.2 mimalloc:libmimalloc.so.2 tcmalloc:libtcmalloc_minimal.so.4; do
-    library="$(ldconfig -p | awk -v name="${name#*:}" '$1 == name { print $NF; exit }')"
-    [[ -n "${library}" ]] || continue
-    VARIANTS+=("${name%%:*}")
-    PRELOAD_OF["${name%%:*}"]="${library}"
-  done
-}
-
-preloading() {
-  env LD_PRELOAD="${PRELOAD_OF[$1]}" "${@:2}"
-}
+# The parts of bench/figures.sh, one function each. Source it there, behind lib.sh; it sets REPEAT,
+# and MICRO, where the programs of bench/micro are.
+source "${ROOT}/bench/callgrind.sh"
 
 # run_benchmark COMMAND...: Google Benchmark's figures, as lines of name and CPU time in ns.
 run_benchmark() {
@@ -42,28 +23,17 @@ measure_malloc() {
   done
 }
 
-# count_instructions VARIANT COMMAND...: of the whole run.
-count_instructions() {
-  preloading "$1" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-    --soname-synonyms=somalloc=nouserintercepts "${@:2}" 2>"${WORK}/log" || true
-  sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "${WORK}/log" | grep . ||
-    { cat "${WORK}/log" >&2; die "valgrind counted nothing for $1; its messages are above"; }
-}
-
-# Two counts differ by the pairs between them; the first pairs, which fill caches, are in both.
 measure_instructions() {
-  local size variant few many first=1000 pairs
-  pairs="$(quick_or 1000 100000)"
+  local size variant count
   need valgrind valgrind
   find_variants
   for size in 16 64 256; do
     say "== instructions, ${size} B: ${VARIANTS[*]}"
     for variant in "${VARIANTS[@]}"; do
-      few="$(count_instructions "${variant}" "${MICRO}/pair_loop" "${size}" "${first}")"
-      many="$(count_instructions "${variant}" "${MICRO}/pair_loop" "${size}" $((first + pairs)))"
-      awk -v few="${few}" -v many="${many}" -v pairs="${pairs}" -v OFS='\t' \
-        -v figure="malloc+free ${size} B" -v variant="${variant}" \
-        'BEGIN { print figure, "instr.", variant, (many - few) / pairs }' | record instructions
+      count="$(pair_instructions "${PRELOAD_OF[${variant}]}" "${MICRO}/pair_loop" "${size}" \
+        "$(quick_or 1000 100000)")"
+      printf '%s\t%s\t%s\t%s\n' "malloc+free ${size} B" instr. "${variant}" "${count}" |
+        record instructions
     done
   done
 }

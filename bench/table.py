@@ -9,6 +9,8 @@ while changes little. Where the two have no such pairs, it is the ratio of the m
 import statistics
 import sys
 
+import ratios
+
 HEADINGS = {"base": "without", "ours": "with"}
 NOTE = """
 without: glibc and no library; in part `secret` the same library's ordinary heap. with: the library
@@ -43,11 +45,11 @@ def show_ratio(base, ours):
         return "-"
     if len(base) != len(ours):
         return show_digits(statistics.median(ours) / statistics.median(base))
-    ratios = [our / their for our, their in zip(ours, base)]
-    text = show_digits(statistics.median(ratios))
-    if len(ratios) < 3:
+    singles = ratios.single_ratios(base, ours)
+    text = show_digits(statistics.median(singles))
+    if len(singles) < 3:
         return text
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    low, _, high = statistics.quantiles(singles, n=4, method="inclusive")
     return f"{text} ({show_digits(low)}-{show_digits(high)})"
 
 
@@ -63,12 +65,13 @@ def rows(figures):
         yield [*key, *medians[:2], ratio, *medians[2:]]
 
 
-def layout(table):
-    """Markdown, in columns: words to the left, numbers to the right."""
+def layout(table, words=3):
+    """Markdown, in columns: so many of words, to the left, the others of numbers, to the right."""
     widths = [max(map(len, column)) for column in zip(*table)]
-    rule = ["-" * width if i < 3 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    rule = ["-" * width if i < words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
     for row in [table[0], rule, *table[1:]]:
-        cells = [c.ljust(w) if i < 3 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        cells = [cell.ljust(width) if i < words else cell.rjust(width)
+                 for i, (cell, width) in enumerate(zip(row, widths))]
         yield "| " + " | ".join(cells) + " |"
 
 

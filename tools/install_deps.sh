@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that secure_alloc needs: tools/install_deps.sh [GROUP...]
 #
+#   bench       what bench/compare.sh runs and compares with
 #   build       Bazel, its rule sets, the compiler, the libraries that tests link
 #   quickstart  what examples/quickstart.sh starts and examines
 #   test        the programs that tests/run.sh runs under the library
@@ -12,6 +13,9 @@ set -euo pipefail
 
 BUILD=(bazel-bootstrap bazel-platforms bazel-rules-cc bazel-rules-java bazel-rules-proto
   bazel-skylib binutils g++ libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev python3)
+BENCH=(apache2-utils g++ ghostscript git libclang-rt-19-dev libjemalloc2 libmimalloc2.0
+  libtcmalloc-minimal4 lua5.4 nginx-light openssl perl python3-matplotlib redis-server redis-tools
+  sqlite3 z3)
 QUICKSTART=(gdb openssl python3 redis-server)
 TEST=(botan bsdutils clang cmake coreutils curl dropbear-bin g++ gdb git gnutls-bin libcap2-bin
   libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2 libpython3.11-testsuite libsodium-dev libssl-dev
@@ -28,6 +32,7 @@ die() {
 
 packages_of() {
   case "$1" in
+    bench) printf '%s\n' "${BENCH[@]}" ;;
     build) printf '%s\n' "${BUILD[@]}" ;;
     quickstart) printf '%s\n' "${QUICKSTART[@]}" ;;
     test)
@@ -36,7 +41,7 @@ packages_of() {
       command -v node >/dev/null || echo nodejs
       ;;
     vm) printf '%s\n' "${VM[@]}" ;;
-    *) die "no group '$1'; there are build, quickstart, test and vm" ;;
+    *) die "no group '$1'; there are bench, build, quickstart, test and vm" ;;
   esac
 }
 
@@ -90,7 +95,7 @@ install() {
 
 main() {
   local group words missing all=()
-  (($# > 0)) || set -- build quickstart test vm
+  (($# > 0)) || set -- bench build quickstart test vm
   for group in "$@"; do
     words="$(packages_of "${group}")"
     mapfile -t -O "${#all[@]}" all <<<"${words}"

@@ -11,6 +11,7 @@ void Mutex::LockSlow() {
     uint32_t expected = kFree;
     if (word_.load(std::memory_order_relaxed) == kFree &&
         word_.compare_exchange_weak(expected, kHeld, std::memory_order_acquire)) {
+      counts_.CountWait(false);
       return;
     }
 #if defined(__x86_64__)
@@ -20,6 +21,7 @@ void Mutex::LockSlow() {
   while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
     os::FutexWait(reinterpret_cast<const uint32_t*>(&word_), kContended);
   }
+  counts_.CountWait(true);
 }
 
 void Mutex::WakeOne() { os::FutexWake(reinterpret_cast<const uint32_t*>(&word_)); }

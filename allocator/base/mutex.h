@@ -11,13 +11,15 @@
 #include <atomic>
 #include <cstdint>
 
+#include "allocator/base/lock_counts.h"
 #include "allocator/base/thread_annotations.h"
 
 namespace secure_alloc {
 
 class SA_CAPABILITY Mutex {
  public:
-  constexpr Mutex() = default;
+  // file: where it is declared.
+  constexpr explicit Mutex(const char* file = __builtin_FILE()) : counts_(file) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
@@ -27,6 +29,7 @@ class SA_CAPABILITY Mutex {
     if (!word_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire)) [[unlikely]] {
       LockSlow();
     }
+    counts_.CountTaken();
   }
 
   void Unlock() SA_RELEASE() {
@@ -40,6 +43,7 @@ class SA_CAPABILITY Mutex {
   void WakeOne();
 
   std::atomic<uint32_t> word_{kFree};
+  [[no_unique_address]] LockCountsIfAny counts_;
 };
 
 class SA_SCOPED_CAPABILITY MutexLock {

@@ -12,24 +12,8 @@ git config --global gc.auto 0
 git config --global protocol.file.allow always
 git config --global init.defaultBranch main
 
-# 400 commits of files that change a little each time, on main and a branch.
-history() {
-  awk 'BEGIN {
-    for (c = 1; c <= 400; c++) {
-      printf "commit refs/heads/%s\n", c % 9 ? "main" : "side"
-      printf "committer T <t@example.org> %d +0000\n", 1600000000 + c * 600
-      message = "commit " c " changes file " c % 37 "\n"
-      printf "data %d\n%s", length(message), message
-      if (c == 9) print "from refs/heads/main"
-      body = ""
-      for (l = 1; l <= 60 + c % 200; l++)
-        body = body "line " l " of file, value " int((c + l) / 50) * l "\n"
-      printf "M 100644 inline dir%d/%s%d.txt\n", c % 5, c % 9 ? "file" : "side", c % 37
-      printf "data %d\n%s\n", length(body), body
-    }
-    print "done" }'
-}
-history >"${WORK}/history"
+source "$(dirname "${BASH_SOURCE[0]}")/../inputs/inputs.sh"
+git_history 400 >"${WORK}/history"
 
 # What a repository holds, not how its packs happen to be cut: threads make that vary.
 work() {
