@@ -85,6 +85,35 @@ test_limits() {
     unshare --user --map-root-user "$work/secalloc" doctor
 }
 
+# in_cgroup FOLDER [OPTIONS]: the doctor as a member of it.
+in_cgroup() { bash -c 'echo $$ >"$1/cgroup.procs" && exec "${@:2}"' - "$1" "$work/secalloc" doctor; }
+
+test_cgroup() {
+  local parent folder="" limit
+  for parent in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+    folder=$parent/secalloc-doctor-$$
+    if [[ -f $parent/cgroup.procs ]] && mkdir "$folder" 2>/dev/null; then break; fi
+    folder=""
+  done
+  limit=$folder/memory.max
+  [[ -e $limit ]] || limit=$folder/memory.limit_in_bytes
+  if [[ -z $folder ]] || ! echo 67108864 >"$limit"; then
+    echo "SKIP: machine: a memory cgroup of one's own, which this user can't make here"
+  else
+    expect 0 '^  ok +cgroup +version [12], 64.0 MiB' in_cgroup "$folder"
+    expect 0 '^  limited +reservations ' in_cgroup "$folder"
+  fi
+  if [[ -n $folder ]]; then rmdir "$folder"; fi
+}
+
+# A container without /proc: what can be tried is.
+test_without_proc() {
+  expect 1 '^  ok +secret_memory ' unshare --mount bash -c \
+    "mount -t tmpfs none /proc && exec '$work/secalloc' doctor"
+  expect 1 '^  missing +statistics ' unshare --mount bash -c \
+    "mount -t tmpfs none /proc && exec '$work/secalloc' doctor"
+}
+
 test_workers() {
   expect 0 'memlock needed = .*= 4\.0 MiB' doctor
   expect 0 'memlock needed = .*MiB' doctor --workers=16 --secrets=16M
@@ -114,6 +143,8 @@ test_workers
 if [[ $(id -u) == 0 ]]; then
   test_promotion
   test_limits
+  test_cgroup
+  test_without_proc
   test_workers_within_a_limit
 else
   echo "SKIP: machine: an unprivileged user and his limits, which need root to set up"

@@ -1,7 +1,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -19,6 +19,13 @@ constexpr ino_t kFirstUserNamespace = 0xeffffffd;  // PROC_USER_INIT_INO in the 
 bool InFirstUserNamespace() {
   struct stat status;
   return stat("/proc/self/ns/user", &status) != 0 || status.st_ino == kFirstUserNamespace;
+}
+
+// By the system call: there may be no /proc.
+bool HasIpcLock() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_IPC_LOCK & 1) != 0;
 }
 
 std::string UserName() {
@@ -46,13 +53,11 @@ void ReadFiles(const FileReader& read, Facts* facts) {
   };
   facts->command_line = line("/proc/cmdline", "");
   const std::string status = line("/proc/self/status", "");
-  const unsigned long long effective = strtoull(Field(status, "CapEff").c_str(), nullptr, 16);
-  facts->ipc_lock = (effective >> CAP_IPC_LOCK & 1) != 0;
   facts->seccomp = Field(status, "Seccomp");
   facts->container = FindContainer(read);
   facts->cgroup = ReadCgroupMemory(read);
-  facts->max_map_count = line("/proc/sys/vm/max_map_count", "unknown");
-  facts->overcommit = line("/proc/sys/vm/overcommit_memory", "unknown");
+  facts->max_map_count = line("/proc/sys/vm/max_map_count", "");
+  facts->overcommit = line("/proc/sys/vm/overcommit_memory", "");
   facts->unprivileged_userfaultfd = line("/proc/sys/vm/unprivileged_userfaultfd", "unknown");
   facts->core_pattern = line("/proc/sys/kernel/core_pattern", "unknown");
   facts->ptrace_scope = line("/proc/sys/kernel/yama/ptrace_scope", "");
@@ -75,6 +80,7 @@ Facts Examine() {
   getrlimit(RLIMIT_MEMLOCK, &limit);  // Fails for wrong arguments only.
   facts.soft_memlock = limit.rlim_cur;
   facts.hard_memlock = limit.rlim_max;
+  facts.ipc_lock = HasIpcLock();
   facts.first_user_namespace = InFirstUserNamespace();
   facts.user = UserName();
   facts.library = FindLibrary("", &facts.library_error);

@@ -40,7 +40,7 @@ struct Facts {
   std::string user = "root";         // as limits.conf(5) names it
   std::string container;             // "docker", "podman", ...; empty: none
   CgroupMemory cgroup;
-  std::string seccomp;  // "0" off, "1" strict, "2" filter, "" not in this kernel
+  std::string seccomp;  // "0" off, "1" strict, "2" filter, "" not told
   std::string max_map_count, overcommit, unprivileged_userfaultfd, core_pattern;
   std::string ptrace_scope;                 // "": no Yama
   std::string swaps, power_disk, lockdown;  // as the kernel's files say

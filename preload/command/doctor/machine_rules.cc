@@ -48,7 +48,7 @@ Finding Cgroup(const Facts& facts) {
 
 Finding Seccomp(const Facts& facts) {
   if (facts.seccomp.empty()) {
-    return {State::kOk, "not in this kernel", "no sandbox around this process", ""};
+    return {State::kOk, "unknown", "no /proc, or no CONFIG_SECCOMP in this kernel", ""};
   }
   if (facts.seccomp == "0") return {State::kOk, "off", "no sandbox around this process", ""};
   return {State::kLimited, facts.seccomp == "1" ? "strict" : "filter",
@@ -56,6 +56,9 @@ Finding Seccomp(const Facts& facts) {
 }
 
 Finding Overcommit(const Facts& facts) {
+  if (facts.overcommit.empty()) {
+    return {State::kOk, "unknown", "vm.overcommit_memory can't be read", ""};
+  }
   const std::string value = "vm.overcommit_memory=" + facts.overcommit;
   if (facts.overcommit != "2") return {State::kOk, value, "address space may be reserved", ""};
   return {State::kLimited, value, "strict: memory counts when it is mapped, not when it is used",

@@ -13,6 +13,7 @@ namespace secure_alloc {
 namespace {
 
 constexpr unsigned long long kUsualMaps = 65530;
+constexpr char kMountProc[] = "mount -t proc proc /proc";
 
 std::string Text(const Trial& trial) {
   if (trial.works()) return "works";
@@ -150,15 +151,18 @@ Finding Statistics(const Facts& facts) {
   }
   return {State::kMissing, "no /proc/self/smaps",
           "nothing outside can tell what protection a program has",
-          "mount -t proc proc /proc; a kernel with CONFIG_PROC_PAGE_MONITOR"};
+          std::string(kMountProc) + "; a kernel with CONFIG_PROC_PAGE_MONITOR"};
 }
 
 Finding Guards(const Facts& facts) {
+  if (facts.max_map_count.empty()) {
+    return {State::kLimited, "unknown", "vm.max_map_count can't be read", kMountProc};
+  }
   const unsigned long long count = strtoull(facts.max_map_count.c_str(), nullptr, 10);
   Finding found{State::kOk, "vm.max_map_count=" + facts.max_map_count,
                 Format("guard pages for about %llu large objects of a process", count / 4), ""};
   if (count >= kUsualMaps) return found;
-  found.state = count == 0 ? State::kMissing : State::kLimited;
+  found.state = State::kLimited;
   found.meaning += "; those beyond have none";
   found.fix = SysctlFix(facts, "vm.max_map_count=262144");
   return found;
@@ -166,12 +170,13 @@ Finding Guards(const Facts& facts) {
 
 Finding Swap(const Facts& facts) {
   const bool on = facts.swaps.find("\n") != std::string::npos;
-  Finding found{State::kOk, on ? "on" : "off",
-                on ? "secret and locked memory is never swapped; other memory is"
-                   : "no memory goes to a disk",
-                ""};
-  if (!on || facts.secret.works() || facts.lock.works()) return found;
-  return {State::kMissing, "on", "memory can be neither secret nor locked, and goes to the disk",
+  const std::string value = facts.swaps.empty() ? "unknown" : on ? "on" : "off";
+  if (facts.secret.works() || facts.lock.works()) {
+    return {State::kOk, value, "secret and locked memory is never swapped; other memory may be",
+            ""};
+  }
+  if (value == "off") return {State::kOk, value, "no memory goes to a disk", ""};
+  return {State::kMissing, value, "memory can be neither secret nor locked, and may go to a disk",
           "swapoff -a, or see locked_fallback"};
 }
 

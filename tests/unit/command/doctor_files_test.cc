@@ -82,6 +82,15 @@ TEST(Cgroup, InAContainer) {
   }
 }
 
+TEST(Cgroup, BelowAContainersOwn) {
+  Expect({{"/proc/self/cgroup", "4:memory:/docker/abc/web\n"},
+          {"/proc/self/mountinfo",
+           "35 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n"},
+          {"/sys/fs/cgroup/memory/web/memory.limit_in_bytes", "4096\n"},
+          {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "4194304\n"}},
+         Version::kV1, 4096, "/sys/fs/cgroup/memory/web/memory.limit_in_bytes");
+}
+
 TEST(Cgroup, NoFilesNoController) {
   Expect({}, Version::kNone, CgroupMemory::kNoLimit);
   Expect({{"/proc/self/cgroup", "nonsense\n:\n"}, {"/proc/self/mountinfo", "1 2 - \n - x\n"}},
