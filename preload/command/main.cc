@@ -27,8 +27,9 @@ Keeps the secrets of programs out of reach, and shows that they are.
   help COMMAND                    the same as secalloc COMMAND --help: options, exit status
 
 secalloc --version prints the version. Colours are for terminals, and not used when NO_COLOR is set.
-Exit status: 0 well, 1 the answer is bad (a key is visible, a promise can't be kept), 2 wrong usage,
-3 it couldn't be found out; run has its program's, or 126 and 127 if that can't be run.
+Exit status: 0 well, 1 the answer is bad (a key is visible, a promise can't be kept, a process has
+no figures), 2 wrong usage, 3 a scan was blind; run has its program's, or 126 and 127 if that can't
+be run.
 )";
 
 constexpr std::string_view kCommands[] = {"run",  "scan",   "stats",    "doctor",

@@ -11,7 +11,7 @@ options_of() { "$secalloc" "$1" --help | sed -n 's/^  \(--[a-z]*\).*/\1/p'; }
 
 test_help() {
   local command option
-  for command in run scan doctor; do
+  for command in run scan stats doctor; do
     expect 0 "^Usage: secalloc $command " "$secalloc" "$command" --help
     expect 0 '^Exit status: ' "$secalloc" "$command" -h
     expect 0 "^Usage: secalloc $command " "$secalloc" help "$command"

@@ -22,10 +22,10 @@ bool InFirstUserNamespace() {
 }
 
 // By the system call: there may be no /proc.
-bool HasIpcLock() {
+bool HasCapability(int capability) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
-  return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_IPC_LOCK & 1) != 0;
+  return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> capability & 1) != 0;
 }
 
 std::string UserName() {
@@ -80,7 +80,8 @@ Facts Examine() {
   getrlimit(RLIMIT_MEMLOCK, &limit);  // Fails for wrong arguments only.
   facts.soft_memlock = limit.rlim_cur;
   facts.hard_memlock = limit.rlim_max;
-  facts.ipc_lock = HasIpcLock();
+  facts.ipc_lock = HasCapability(CAP_IPC_LOCK);
+  facts.sys_ptrace = HasCapability(CAP_SYS_PTRACE);
   facts.first_user_namespace = InFirstUserNamespace();
   facts.user = UserName();
   facts.library = FindLibrary("", &facts.library_error);

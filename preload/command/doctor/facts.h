@@ -35,6 +35,7 @@ struct Facts {
   Userfaultfd userfaultfd;
 
   unsigned long long soft_memlock = RLIM_INFINITY, hard_memlock = RLIM_INFINITY;
+  bool sys_ptrace = false;           // CAP_SYS_PTRACE in effect
   bool ipc_lock = false;             // CAP_IPC_LOCK in effect
   bool first_user_namespace = true;  // the machine's own
   std::string user = "root";         // as limits.conf(5) names it

@@ -9,6 +9,9 @@ namespace {
 
 constexpr unsigned long long kLeast = 256ull << 20;  // Room for programs not thought of yet.
 
+constexpr char kHowToBoot[] =
+    " (GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub) and boot again";
+
 bool IsDockerLike(const Facts& facts) {
   return facts.container == "docker" || facts.container == "podman";
 }
@@ -56,10 +59,20 @@ std::string SysctlFix(const Facts& facts, const std::string& setting) {
          "' >/etc/sysctl.d/60-secalloc.conf)";
 }
 
-std::string BootFix(const std::string& verb, const std::string& parameter) {
-  return verb + " " + parameter +
-         " in the kernel's command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then "
-         "update-grub) and boot again";
+std::string CgroupFix(const Facts& facts, unsigned long long bytes) {
+  const unsigned long long mib = (bytes + (1 << 20) - 1) >> 20;
+  if (IsDockerLike(facts)) return RunFlag(facts, Format("--memory=%llum", mib));
+  if (facts.container == "kubernetes") return Format("resources: limits: memory: %lluMi", mib);
+  return Format("MemoryMax=%lluM in its unit: systemctl set-property UNIT MemoryMax=%lluM", mib,
+                mib);
+}
+
+std::string BootWithFix(const std::string& parameter) {
+  return "add " + parameter + " to the kernel's command line" + kHowToBoot;
+}
+
+std::string BootWithoutFix(const std::string& parameter) {
+  return "take " + parameter + " off the kernel's command line" + kHowToBoot;
 }
 
 }  // namespace secure_alloc

@@ -16,7 +16,11 @@ std::string SandboxFix(const Facts& facts, const std::string& call);
 // "sysctl -w NAME=VALUE", where it has to be typed, and how it stays.
 std::string SysctlFix(const Facts& facts, const std::string& setting);
 
-// Adds to, or takes from, the kernel's command line.
-std::string BootFix(const std::string& verb, const std::string& parameter);
+// Raises the limit of the memory cgroup to at least `bytes`.
+std::string CgroupFix(const Facts& facts, unsigned long long bytes);
+
+// Adds to the kernel's command line, or takes from it.
+std::string BootWithFix(const std::string& parameter);
+std::string BootWithoutFix(const std::string& parameter);
 
 }  // namespace secure_alloc

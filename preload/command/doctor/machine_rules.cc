@@ -71,10 +71,9 @@ Finding PtraceScope(const Facts& facts) {
             "other programs of a user can't attach", ""};
   }
   const std::string sysctl = SysctlFix(facts, "kernel.yama.ptrace_scope=1");
-  return {
-      State::kLimited, facts.ptrace_scope.empty() ? "no Yama" : "kernel.yama.ptrace_scope=0",
-      "any program of the same user can attach, and make a program give its secrets out",
-      facts.ptrace_scope.empty() ? BootFix("add", "yama to lsm=") + "; then " + sysctl : sysctl};
+  return {State::kLimited, facts.ptrace_scope.empty() ? "no Yama" : "kernel.yama.ptrace_scope=0",
+          "any program of the same user can attach, and make a program give its secrets out",
+          facts.ptrace_scope.empty() ? BootWithFix("yama in lsm=") + "; then " + sysctl : sysctl};
 }
 
 constexpr Rule kRules[] = {

@@ -13,6 +13,7 @@ namespace secure_alloc {
 namespace {
 
 constexpr unsigned long long kUsualMaps = 65530;
+constexpr unsigned long long kCgroupShare = 8;  // of the default budget, with a child's copy
 constexpr char kMountProc[] = "mount -t proc proc /proc";
 
 std::string Text(const Trial& trial) {
@@ -87,12 +88,15 @@ Finding Reservations(const Facts& facts) {
     found.value = "a limit of 0 could not be tried";
     found.meaning = "whether a spent limit is an error code is not known here";
     found.fix = SandboxFix(facts, "capset");
-  } else if (facts.cgroup.bytes < facts.hard_memlock || facts.secrets_exempt()) {
-    if (facts.cgroup.bytes == CgroupMemory::kNoLimit) return found;
+  } else if (facts.cgroup.bytes != CgroupMemory::kNoLimit) {
+    const unsigned long long enough = kCgroupShare * facts.workers.bytes;
+    found.meaning += Format(
+        "; the budget is an eighth of the memory cgroup's limit of %s, beyond "
+        "which the kernel ends programs (SIGKILL)",
+        HumanBytes(facts.cgroup.bytes).c_str());
+    if (facts.cgroup.bytes >= enough) return found;
     found.state = State::kLimited;
-    found.meaning = "the memory cgroup's limit of " + HumanBytes(facts.cgroup.bytes) +
-                    " comes first, and ends the program (SIGKILL)";
-    found.fix = Format("secalloc run --budget=%lluM", (facts.cgroup.bytes >> 20) / 4 + 1);
+    found.fix = CgroupFix(facts, enough);
   }
   return found;
 }
@@ -145,13 +149,23 @@ Finding Lockdown(const Facts& facts) {
 }
 
 Finding Statistics(const Facts& facts) {
-  if (facts.smaps) {
-    return {State::kOk, "/proc/PID/smaps", "what is told can be compared with the kernel's figures",
-            ""};
+  if (!facts.smaps) {
+    return {State::kMissing, "no /proc/self/smaps",
+            "nothing outside can tell what protection a program has",
+            std::string(kMountProc) + "; a kernel with CONFIG_PROC_PAGE_MONITOR"};
   }
-  return {State::kMissing, "no /proc/self/smaps",
-          "nothing outside can tell what protection a program has",
-          std::string(kMountProc) + "; a kernel with CONFIG_PROC_PAGE_MONITOR"};
+  const std::string value = "/proc/PID/mem and smaps";
+  if (facts.ptrace_scope == "3") {
+    return {
+        State::kMissing, value, "kernel.yama.ptrace_scope=3: no program can be read, by anyone",
+        "take kernel.yama.ptrace_scope=3 out of /etc/sysctl.conf and /etc/sysctl.d, boot again"};
+  }
+  const bool open = facts.ptrace_scope.empty() || facts.ptrace_scope == "0";
+  if (open || facts.sys_ptrace) {
+    return {State::kOk, value, "secalloc stats and scan can read programs from outside", ""};
+  }
+  return {State::kLimited, value, "Yama lets only root read other programs",
+          "sudo secalloc stats PID"};
 }
 
 Finding Guards(const Facts& facts) {
@@ -198,9 +212,8 @@ Finding Hibernation(const Facts& facts) {
             "the kernel refuses to hibernate while any program has secret memory",
             "end protected programs before hibernating"};
   }
-  return {
-      State::kMissing, "possible", "the image on the disk has locked memory in it",
-      "systemctl mask hibernate.target hybrid-sleep.target, or " + BootFix("add", "nohibernate")};
+  return {State::kMissing, "possible", "the image on the disk has locked memory in it",
+          "systemctl mask hibernate.target hybrid-sleep.target, or " + BootWithFix("nohibernate")};
 }
 
 Finding Preload(const Facts& facts) {

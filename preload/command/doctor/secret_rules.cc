@@ -22,10 +22,10 @@ constexpr char kLockedOnly[] = "secrets are only locked (fallback=locked), and r
 std::string FixOfAbsence(const Facts& facts) {
   if (facts.kernel < kHasIt) return "a kernel of 5.14 or later, best 6.5 or later";
   for (const char* off : {"secretmem.enable=0", "secretmem.enable=n"}) {
-    if (facts.command_line.find(off) != std::string::npos) return BootFix("drop", off);
+    if (facts.command_line.find(off) != std::string::npos) return BootWithoutFix(off);
   }
   const std::string sandbox = "; in a sandbox: " + SandboxFix(facts, "memfd_secret");
-  if (facts.kernel < kEnabledBy) return BootFix("add", "secretmem.enable=1") + sandbox;
+  if (facts.kernel < kEnabledBy) return BootWithFix("secretmem.enable=1") + sandbox;
   return "a kernel with CONFIG_SECRETMEM=y (arm64: booted with rodata=full)" + sandbox;
 }
 

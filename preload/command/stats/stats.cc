@@ -23,7 +23,7 @@ is not disturbed: its figures are read from its memory, so you must be its user 
   --watch=SECS    every so many seconds again (--watch: every second), to the program's end
   --help          this text
 
-Exit status: 0, or 1 if the process does not run with secure_alloc or may not be read.
+Exit status: 0, 1 if the process does not run with secure_alloc or may not be read, 2 wrong usage.
 )";
 
 constexpr std::string_view kOptions[] = {"--json", "--prometheus", "--watch", "--help"};
@@ -78,7 +78,7 @@ int StatsCommand(const Words& words) {
   Arguments arguments(words);
   while (arguments.Next()) {
     std::string seconds;
-    if (arguments.Flag("--help")) {
+    if (arguments.Flag("--help") || arguments.Flag("-h")) {
       fputs(kHelp, stdout);
       return 0;
     } else if (arguments.Flag("--json")) {

@@ -33,6 +33,7 @@ Facts Good() {
   facts.unprivileged_userfaultfd = "1";
   facts.core_pattern = "core";
   facts.ptrace_scope = "1";
+  facts.sys_ptrace = true;
   facts.library = "/usr/lib/libsecure_alloc_preload.so";
   return facts;
 }
@@ -98,11 +99,11 @@ TEST(SecretMemory, AbsenceIsExplainedByTheKernel) {
   Facts facts = Plain();
   Expect("secret_memory", facts, State::kMissing, "add secretmem.enable=1");
   facts.command_line = "secretmem.enable=0 quiet";
-  Expect("secret_memory", facts, State::kMissing, "drop secretmem.enable=0");
+  Expect("secret_memory", facts, State::kMissing, "take secretmem.enable=0");
   facts.kernel = {5, 10};
   Expect("secret_memory", facts, State::kMissing, "5.14");
   facts.kernel = {6, 12};
-  Expect("secret_memory", facts, State::kMissing, "drop secretmem.enable=0");
+  Expect("secret_memory", facts, State::kMissing, "take secretmem.enable=0");
   facts.command_line = "";
   Expect("secret_memory", facts, State::kMissing, "CONFIG_SECRETMEM");
 }
@@ -201,17 +202,28 @@ TEST(CoreDumps, LockedMemoryIsInGcore) {
   Expect("core_dumps", facts, State::kMissing, "LimitCORE=0");
 }
 
-TEST(Reservations, ACgroupsLimitKills) {
+TEST(Reservations, ACgroupsLimitIsShared) {
   Facts facts = Good();
   facts.cgroup = {CgroupMemory::Version::kV2, 64 * kMiB, "/sys/fs/cgroup/a/memory.max"};
-  Expect("reservations", facts, State::kLimited, "--budget=17M");
-  EXPECT_TRUE(Has(Find("cgroup", facts).value, "version 2, 64.0 MiB"));
-  facts.hard_memlock = 8 * kMiB;  // Comes first, and is an error.
   Expect("reservations", facts, State::kOk);
-  facts.ipc_lock = true;
-  Expect("reservations", facts, State::kLimited, "--budget=17M");
+  EXPECT_TRUE(Has(Find("cgroup", facts).value, "version 2, 64.0 MiB"));
+  facts.workers.bytes = 16 * kMiB;
+  Expect("reservations", facts, State::kLimited, "MemoryMax=128M");
+  facts.container = "docker";
+  Expect("reservations", facts, State::kLimited, "docker run --memory=128m");
   facts.accounting = SecretAccounting::kUnknown;
   Expect("reservations", facts, State::kMissing, "capset");
+}
+
+TEST(Statistics, NeedToReadPrograms) {
+  Facts facts = Good();
+  facts.sys_ptrace = false;
+  Expect("statistics", facts, State::kLimited, "sudo");
+  facts.ptrace_scope = "0";
+  Expect("statistics", facts, State::kOk);
+  facts.ptrace_scope = "3";
+  facts.sys_ptrace = true;
+  Expect("statistics", facts, State::kMissing, "ptrace_scope=3");
 }
 
 TEST(Promotion, DependsOnUserfaultfd) {

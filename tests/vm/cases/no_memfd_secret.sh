@@ -32,7 +32,7 @@ fix_by_command_line() {
 test_doctor() {
   run secalloc doctor
   fact "secalloc doctor: exit status 1" test "$STATUS" = 1
-  fact "... memfd_secret is missing" printed 'missing *memfd_secret *ENOSYS'
+  fact "... secret memory is missing" printed 'missing *secret_memory *memfd_secret: ENOSYS'
   fact "... and the exact fix" printed "fix:.*$(fix_by_command_line)"
 }
 
