@@ -9,6 +9,7 @@
 #include "allocator/domain/domain.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/sources.h"
 
 namespace secure_alloc {
 namespace {
@@ -76,23 +77,27 @@ size_t OwnCgroupLimit() {
   return CgroupMemoryLimit(text, "/sys/fs/cgroup");
 }
 
-// Kernels that charge RLIMIT_MEMLOCK at the fault bind root as well. Which kernel this is shows
-// in a page of secret memory: only the others count it as locked.
-bool ExemptFromLockLimit() {
-  if (!os::MayLockAnyAmount()) return false;
-  if (os::LockedMemoryLimit() == SIZE_MAX) return true;
+// Kernels that charge RLIMIT_MEMLOCK at the fault bind root as well, by secret pages though not
+// by locked ones. Which kernel this is shows in a page: only the others count it as locked.
+bool BindsRoot() {
+  if (os::LockedMemoryLimit() == SIZE_MAX) return false;
   void* page;
-  if (os::MapSecret(nullptr, kPageSize, /*inherit=*/false, &page) != 0) return true;
+  if (os::MapSecret(nullptr, kPageSize, /*inherit=*/false, &page) != 0) return false;
   const bool charged_at_mmap = os::LockedMemory() >= kPageSize;
   os::Unmap(page, kPageSize);
-  return charged_at_mmap;
+  return !charged_at_mmap;
 }
 
 size_t DefaultBudget(ForkPolicy fork) {
-  size_t budget = std::min(os::MachineMemory() / kMachineShare, OwnCgroupLimit() / kCgroupShare);
-  if (!ExemptFromLockLimit()) budget = std::min(budget, os::LockedMemoryLimit());
   // A fork charges its copy before the child exists.
-  return fork == ForkPolicy::kCopy ? budget / 2 : budget;
+  const size_t copies = fork == ForkPolicy::kCopy ? 2 : 1;
+  size_t budget = std::min(os::MachineMemory() / kMachineShare, OwnCgroupLimit() / kCgroupShare);
+  if (!os::MayLockAnyAmount()) {
+    budget = std::min(budget, os::LockedMemoryLimit());
+  } else if (BindsRoot()) {
+    LimitSecretPages(os::LockedMemoryLimit() / copies);
+  }
+  return budget / copies;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allocator/base/fault.h"
+#include "allocator/os/os.h"
 
 namespace secure_alloc {
 namespace {
@@ -11,11 +12,19 @@ namespace {
 // comes and goes does not carry its slab along.
 constexpr unsigned kEmptySlabsKept = 1;
 
+// Slabs that a bin must have before further ones are populated at once.
+constexpr size_t kPopulateAfter = 3;
+
+// What a store may hold of small slots: several batches.
+constexpr size_t kStoreBytes = 128 * kKiB;
+
 }  // namespace
 
 void Bin::SetStore(unsigned bin, void** store) {
   MutexLock lock(mutex_);
-  store_limit_ = std::min<unsigned>(kStoreSlots, kShapes[bin].cache_capacity * 2u);
+  const SlabShape& shape = kShapes[bin];
+  const unsigned fitting = static_cast<unsigned>(kStoreBytes / shape.slot_size);
+  store_limit_ = std::clamp(fitting, shape.cache_capacity * 1u, kStoreSlots);
   store_ = store;
 }
 
@@ -61,6 +70,12 @@ bool Bin::AddSlab(unsigned bin, PageHeap& pages, int* error) {
     if (order <= least) return false;
   }
   random_.Stir(RandomWord());
+  // Checked when it is handed out, a fresh page would be faulted in twice: for reading, then
+  // for writing. A bin that grows will use it anyway.
+  if (slab_bytes_ >= kPopulateAfter * run.bytes() &&
+      run.arena->source->protection() == Protection::kPlain) {
+    os::Populate(run.address(), run.bytes());
+  }
   MakeSlab(run, bin);
   return true;
 }

@@ -15,7 +15,7 @@ namespace secure_alloc {
 
 class Bin {
  public:
-  static constexpr unsigned kStoreSlots = 256;
+  static constexpr unsigned kStoreSlots = 2048;
 
   constexpr Bin() = default;
   // Gives the bin a store; before its first use. Without one slots go straight to slabs: secret

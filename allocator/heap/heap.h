@@ -18,10 +18,11 @@ using HeapStores = void* [kClasses][Bin::kStoreSlots];
 class Heap {
  public:
   // first_bin: kOrdinaryBins, kSecretBins or kDomainBins.
-  constexpr Heap(unsigned first_bin, PageHeap& pages, PageHeap& guarded_pages, size_t queued_bytes)
+  constexpr Heap(unsigned first_bin, PageHeap& pages, PageHeap& guarded_pages,
+                 LargeStore::QueueLimits queue)
       : first_bin_(first_bin),
         pages_(pages),
-        large_(first_bin + kLargeClass, guarded_pages, pages, queued_bytes) {}
+        large_(first_bin + kLargeClass, guarded_pages, pages, queue) {}
 
   void SetStores(HeapStores& stores);
 

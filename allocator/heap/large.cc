@@ -15,6 +15,12 @@ namespace {
 // of all to the program.
 constexpr size_t kMaxGuardedRuns = 16000;
 
+// Of the queue: how often it looks at the clock, how long runs wait (ms), and what is worth
+// to be cut off a run (pages).
+constexpr unsigned kTicksPerLook = 16;
+constexpr uint64_t kPatience = 1000;
+constexpr Pages kLeastRest = 16;
+
 // Far below what the 32 bits for the bytes not asked for can say.
 constexpr size_t kMaxRoom = kGiB;
 
@@ -47,17 +53,69 @@ void LargeStore::CheckIntact(const void* object, const void* caller) const {
   if (!whole || !IsZeroLong(run.address(), before)) Fault(FaultKind::kOverflow, caller);
 }
 
-bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
-  for (unsigned i = 0; i + 1 < waiting_; ++i) {  // Never the newest.
-    *found = queue_[i];
-    if (found->count < pages || found->count > pages + pages / 4) continue;
-    if ((Address(found->address()) & (alignment - 1)) != 0) continue;
-    std::copy(queue_ + i + 1, queue_ + waiting_, queue_ + i);
-    --waiting_;
-    waiting_bytes_ -= found->bytes();
-    return true;
+bool LargeStore::IsTooLongToQueue(const Run& run) {
+  MutexLock lock(mutex_);
+  most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed) + run.bytes());
+  return run.bytes() > QueuedLimit();
+}
+
+// --- The queue ---------------------------------------------------------------------
+
+size_t LargeStore::QueuedLimit() const {
+  const size_t least = queued_limit_.load(std::memory_order_relaxed);
+  return std::max(least, std::min(most_live_, most_queued_));
+}
+
+// Now and then looks at the clock: what has waited long goes, and so does the memory of
+// better times.
+void LargeStore::Tick() {
+  most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed));
+  if (++ticks_ % kTicksPerLook != 0) return;
+  const uint64_t now = os::Milliseconds();
+  if (now - now_ > kPatience) most_live_ = live_bytes_.load(std::memory_order_relaxed);
+  now_ = now;
+  while (waiting_ > 0 && now - queue_[0].since > kPatience) DropOldest();
+}
+
+void LargeStore::Enqueue(const Run& run) {
+  while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > QueuedLimit())) {
+    DropOldest();
   }
-  return false;
+  queue_[waiting_++] = {run, now_};
+  waiting_bytes_ += run.bytes();
+}
+
+// Cuts off what is worth to be kept for others.
+void LargeStore::Shorten(Run* run, Pages pages) {
+  Run rest;
+  if (run->count < pages + pages / 4 + kLeastRest || EdgesOf(*run) != Edges::kGuarded ||
+      !guarded_pages_.TrySplit(run, pages, &rest)) {
+    return;
+  }
+  guarded_runs_.fetch_add(1, std::memory_order_relaxed);
+  SetEdges(rest, Edges::kGuarded);
+  Enqueue(rest);
+}
+
+// The shortest that will do, but not the newest.
+bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
+  unsigned best = waiting_;
+  for (unsigned i = 0; i + 1 < waiting_; ++i) {
+    const Run& run = queue_[i].run;
+    if (run.count < pages || (Address(run.address()) & (alignment - 1)) != 0) continue;
+    // Others than ordinary ones can't be cut.
+    if (run.count > pages + pages / 4 && run.arena->source->protection() != Protection::kPlain) {
+      continue;
+    }
+    if (best == waiting_ || run.count < queue_[best].run.count) best = i;
+  }
+  if (best == waiting_) return false;
+  *found = queue_[best].run;
+  std::copy(queue_ + best + 1, queue_ + waiting_, queue_ + best);
+  --waiting_;
+  waiting_bytes_ -= found->bytes();
+  Shorten(found, pages);
+  return true;
 }
 
 bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
@@ -152,7 +210,7 @@ void LargeStore::Free(void* object, const void* caller) {
   if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
-  if (!IsReserved(run) && (run.arena->whole || run.bytes() > queued_limit() / 2)) {
+  if (!IsReserved(run) && (run.arena->whole || IsTooLongToQueue(run))) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
     if (secret) WipeLong(run.address(), run.bytes());
     GiveBack(run);
@@ -166,11 +224,8 @@ void LargeStore::Free(void* object, const void* caller) {
     Keep(run);
     return;
   }
-  while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > queued_limit())) {
-    DropOldest();
-  }
-  queue_[waiting_++] = run;
-  waiting_bytes_ += run.bytes();
+  Tick();
+  Enqueue(run);
 }
 
 // --- Reservation -------------------------------------------------------------------
@@ -276,7 +331,7 @@ void LargeStore::CloseAll(PageHeap& pages) {
 // --- Giving back -------------------------------------------------------------------
 
 void LargeStore::DropOldest() {
-  const Run oldest = queue_[0];
+  const Run oldest = queue_[0].run;
   std::copy(queue_ + 1, queue_ + waiting_, queue_);
   --waiting_;
   waiting_bytes_ -= oldest.bytes();

@@ -4,10 +4,12 @@
 //   guard page | object, check byte, zeros to the end of the run | guard page
 //   guard page | zeros, object (a check byte where alignment leaves a gap) | guard page
 //
-// Freed runs are wiped and wait in a short queue for the next object of like size, so
-// that a program that allocates one buffer again and again makes no system call. The
-// run freed last is never handed out next, and each is checked for writes after free when
-// it is. (Making it inaccessible meanwhile costs twice what wiping and checking do.)
+// Freed runs are wiped and wait in a queue for the next object, so that a program that
+// allocates buffers again and again makes no system calls and causes no page faults; what is
+// too long is cut. The run freed last is never handed out next, and each is checked for
+// writes after free when it is. (Making it inaccessible meanwhile costs twice what wiping and
+// checking do.) The queue holds no more than was live at once, and nothing for long: runs
+// that wait for a second are given back when others come.
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
@@ -36,11 +38,15 @@ struct LargeRequest {
 class LargeStore {
  public:
   // guarded_pages: where guarded objects come from; plain_pages: the others.
-  // queued_bytes: most that may wait for reuse, to begin with.
+  // queue: most bytes that may wait for reuse: `least` at any time, up to `most` as there were
+  // so many live.
+  struct QueueLimits {
+    size_t least, most;
+  };
   constexpr LargeStore(unsigned bin, PageHeap& guarded_pages, PageHeap& plain_pages,
-                       size_t queued_bytes)
+                       QueueLimits queue)
       : bin_(bin), guarded_pages_(guarded_pages), plain_pages_(plain_pages),
-        queued_limit_(queued_bytes) {}
+        most_queued_(queue.most), queued_limit_(queue.least) {}
 
   void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
 
@@ -66,14 +72,17 @@ class LargeStore {
 
   // Gives all waiting runs back.
   void Trim();
-  size_t queued_limit() const { return queued_limit_.load(std::memory_order_relaxed); }
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
 
  private:
-  static constexpr unsigned kQueue = 32;
+  static constexpr unsigned kQueue = 64;
+  struct Waiting {
+    Run run;
+    uint64_t since;  // as of os::Milliseconds()
+  };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
   [[nodiscard]] bool TakeKept(Pages pages, size_t alignment, Run* run) SA_REQUIRES(mutex_);
@@ -83,7 +92,12 @@ class LargeStore {
   void GiveBack(const Run& run);
   [[nodiscard]] bool FindWaiting(Pages pages, size_t alignment, Run* found)
       SA_REQUIRES(mutex_);
+  [[nodiscard]] bool IsTooLongToQueue(const Run& run);
+  void Enqueue(const Run& run) SA_REQUIRES(mutex_);
+  void Shorten(Run* run, Pages pages) SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
+  void Tick() SA_REQUIRES(mutex_);
+  size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
 
   const unsigned bin_;
@@ -91,9 +105,13 @@ class LargeStore {
   PageHeap& plain_pages_;
 
   Mutex mutex_;
-  Run queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
+  Waiting queue_[kQueue] SA_GUARDED_BY(mutex_) = {};  // oldest first
   unsigned waiting_ SA_GUARDED_BY(mutex_) = 0;
   struct KeptRun;
+  const size_t most_queued_;
+  size_t most_live_ SA_GUARDED_BY(mutex_) = 0;  // of late
+  uint64_t now_ SA_GUARDED_BY(mutex_) = 0;
+  unsigned ticks_ SA_GUARDED_BY(mutex_) = 0;
   size_t closed_runs_ SA_GUARDED_BY(mutex_) = 0;   // whose access is restricted
   KeptRun* kept_ SA_GUARDED_BY(mutex_) = nullptr;  // reserved and not in use
   size_t waiting_bytes_ SA_GUARDED_BY(mutex_) = 0;

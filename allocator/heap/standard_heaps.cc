@@ -26,6 +26,7 @@ constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
 // Freed large runs that wait for reuse: what a few buffers of a program need and no
 // more, so that peak memory stays near what is live. Secret pages are scarcer.
 constexpr size_t kQueuedBytes = 8 * kMiB;
+constexpr size_t kMostQueuedBytes = 64 * kMiB;
 constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 
 constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr, &process_record.ordinary_slabs);
@@ -45,8 +46,9 @@ constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
                                 &process_record.domains[0].pages);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
-constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, kQueuedBytes);
-constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages, kQueuedSecretBytes);
+constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, {kQueuedBytes, kMostQueuedBytes});
+constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
+                           {kQueuedSecretBytes, 0});
 
 void InitStandardHeaps() { ordinary_heap.SetStores(ordinary_stores); }
 

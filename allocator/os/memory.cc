@@ -142,6 +142,13 @@ int KeepFromChildren(void* address, size_t length) {
   return Advise(address, length, MADV_DONTFORK);
 }
 
+void PreferHugePages(void* address, size_t length) { (void)Advise(address, length, MADV_HUGEPAGE); }
+
+void Populate(void* address, size_t length) {
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+  (void)Advise(address, length, kPopulateWrite);
+}
+
 int LockUndumped(void* address, size_t length) {
   const int error = Advise(address, length, MADV_DONTDUMP);
   if (error != 0) return error;

@@ -50,6 +50,11 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int TryMove();
 // A forked child will not have these pages.
 [[nodiscard]] int KeepFromChildren(void* address, size_t length);
+// For long ranges that will be used: fewer page faults, where the kernel likes.
+void PreferHugePages(void* address, size_t length);
+// Makes private pages exist before they are touched, at the price of one call; where it can't
+// be had they come one by one.
+void Populate(void* address, size_t length);
 // Locks pages in memory and keeps them out of core dumps. ENOMEM or EPERM: RLIMIT_MEMLOCK.
 [[nodiscard]] int LockUndumped(void* address, size_t length);
 // Makes the kernel touch each page, so that a spent limit is EFAULT here and not
@@ -59,6 +64,9 @@ void SetDumped(void* address, size_t length, bool dumped);
 
 // Fills up to 256 bytes with randomness; never fails (falls back on clock and addresses).
 void Random(void* bytes, size_t length);
+
+// Milliseconds since some moment, to within a few.
+uint64_t Milliseconds();
 
 // Sleeps while *word == expected; spurious returns allowed. Wakes one sleeper.
 void FutexWait(const uint32_t* word, uint32_t expected);

@@ -48,6 +48,12 @@ void Random(void* bytes, size_t length) {
   }
 }
 
+uint64_t Milliseconds() {
+  struct timespec now = {};
+  Syscall(__NR_clock_gettime, CLOCK_MONOTONIC_COARSE, Int(&now));
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
+}
+
 void FutexWait(const uint32_t* word, uint32_t expected) {
   Syscall(__NR_futex, Int(word), FUTEX_WAIT_PRIVATE, expected, 0);  // Any error: look again.
 }

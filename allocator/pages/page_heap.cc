@@ -224,6 +224,25 @@ bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* gua
   return true;
 }
 
+bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
+  Arena* const arena = run->arena;
+  if (arena->whole || arena->source->protection() != Protection::kPlain) return false;
+  MutexLock lock(mutex_);
+  const Pages margins = run->first + count, end = run->first + run->count;
+  const bool again = arena->source->Retire(arena->AddressOf(margins), BytesOf(2 * kMargin));
+  *rest = {arena, margins + 2 * kMargin, end - margins - 2 * kMargin};
+  PageInfo* const info = arena->info;
+  for (Pages page = margins; page < rest->first; ++page) {
+    info[page].kind = PageKind::kGuard;
+    info[page].prepared = !again;
+  }
+  for (Pages page = rest->first; page < end; ++page) info[page].first = rest->first;
+  info[rest->first] = {rest->first, rest->count, 0, PageKind::kLarge, 0, true, 0};
+  info[run->first].next = count;
+  run->count = count;
+  return true;
+}
+
 void PageHeap::Give(const Run& run) {
   MutexLock lock(mutex_);
   GivePages(run.arena, run.first, run.count);

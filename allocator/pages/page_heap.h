@@ -61,6 +61,9 @@ class PageHeap {
   // multiple of `alignment` bytes. *guarded is false if the guards could not be had.
   [[nodiscard]] bool TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded,
                                     int* error);
+  // Cuts a guarded run of ordinary memory in two, guards in between: `run` keeps `count` pages.
+  // False: this one can't be.
+  [[nodiscard]] bool TrySplit(Run* run, Pages count, Run* rest);
   // The same without guards, next to whatever lies there.
   [[nodiscard]] bool TryTakeBare(Pages count, size_t alignment, Run* run, int* error);
   // Can TryTakeBare ever serve this?

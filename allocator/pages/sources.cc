@@ -1,7 +1,11 @@
 #include "allocator/pages/sources.h"
 
+#include <errno.h>
+
+#include "allocator/base/bits.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/budget.h"
 
 namespace secure_alloc {
 
@@ -24,14 +28,29 @@ int CommonSource::Unguard(void* address, size_t length) const {
   return os::Commit(address, length);
 }
 
+namespace {
+
+constinit Budget secret_limit(SIZE_MAX);
+
+// Huge pages have 2 MiB: not for what may be used in a small part only.
+constexpr size_t kHugePageRun = 4 * kMiB;
+
+}  // namespace
+
+void LimitSecretPages(size_t bytes) { secret_limit.SetLimit(bytes); }
+
 int SecretSource::Map(void* address, size_t length) const {
+  if (!secret_limit.TryCharge(length)) return EAGAIN;
   void* mapped;
-  return os::MapSecret(address, length, in_child() == InChild::kShared, &mapped);
+  const int error = os::MapSecret(address, length, in_child() == InChild::kShared, &mapped);
+  if (error != 0) secret_limit.Release(length);
+  return error;
 }
 
 void SecretSource::Unmap(void* address, size_t length) const {
   // Fails only if another thread mapped something in between: that must not be ours.
   SA_CHECK(os::UnreserveSecret(address, length) == 0);
+  secret_limit.Release(length);
 }
 
 int SecretSource::Prepare(void* address, size_t length) const {
@@ -50,7 +69,9 @@ int LockedSource::Map(void* address, size_t length) const {
 int PlainSource::Map(void* address, size_t length) const { return os::Commit(address, length); }
 
 int SparseSource::Prepare(void* address, size_t length) const {
-  return os::Commit(address, length);
+  const int error = os::Commit(address, length);
+  if (error == 0 && length >= kHugePageRun) os::PreferHugePages(address, length);
+  return error;
 }
 
 bool SparseSource::Retire(void* address, size_t length) const {

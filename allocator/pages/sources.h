@@ -70,6 +70,10 @@ class InaccessibleSource final : public CommonSource {
   constexpr InaccessibleSource() : CommonSource(Protection::kPlain, InChild::kCopied) {}
 };
 
+// Most that secret pages may take in this process, where a limit binds them alone; what is
+// beyond is EAGAIN, so that the next source can be tried.
+void LimitSecretPages(size_t bytes);
+
 extern constinit const SecretSource secret_source;         // absent in a child
 extern constinit const SecretSource shared_secret_source;  // shared with it
 extern constinit const LockedSource locked_source;         // copied by the kernel

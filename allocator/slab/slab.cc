@@ -11,16 +11,6 @@ namespace secure_alloc {
 
 constinit uint64_t check_key = 0x9E3779B97F4A7C15u;
 
-namespace {
-
-// Bit number `rank` among the set ones of a word.
-unsigned SelectBit(uint64_t word, unsigned rank) {
-  for (; rank > 0; --rank) word &= word - 1;
-  return static_cast<unsigned>(std::countr_zero(word));
-}
-
-}  // namespace
-
 Slab* Slab::Make(const Run& run, unsigned bin) {
   Slab* const slab = new (run.arena->RecordOf(run.first)) Slab;
   slab->run_ = run;
@@ -64,23 +54,35 @@ const void* Slab::SlotOf(const void* address) const {
   return index < slots_ ? SlotAt(index) : nullptr;
 }
 
+// The free slots of a random group of neighbours, as bits of word *word: at least one.
+uint64_t Slab::TakeGroup(unsigned* word, RandomBits& random) {
+  const unsigned size = kShapes[bin_].group;
+  const unsigned groups = (slots_ + size - 1) / size;
+  for (unsigned group = random.Below(groups);; group = group + 1 < groups ? group + 1 : 0) {
+    const unsigned first = group * size;
+    const uint64_t mask = (size == 64 ? ~uint64_t{0} : (uint64_t{1} << size) - 1) << first % 64;
+    *word = first / 64;
+    if (const uint64_t free = bits_[*word] & mask; free != 0) return free;
+  }
+}
+
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
   const unsigned wanted = std::min<unsigned>(count, free_);
-  unsigned taken = 0;
-  while (taken < wanted) {
-    // All free slots are equally likely.
-    unsigned rank = random.Below(free_ - taken), word = 0;
-    for (;; ++word) {
-      const unsigned set = static_cast<unsigned>(std::popcount(bits_[word]));
-      if (rank < set) break;
-      rank -= set;
-    }
-    const unsigned bit = SelectBit(bits_[word], rank);
-    bits_[word] &= ~(uint64_t{1} << bit);
-    slots[taken++] = SlotAt(word * 64 + bit);
+  unsigned word = 0;
+  uint64_t group = 0;
+  for (unsigned taken = 0; taken < wanted; ++taken) {
+    if (group == 0) group = TakeGroup(&word, random);
+    // The first at or behind a random place.
+    const unsigned place = random.Masked(63);
+    const unsigned bit =
+        (static_cast<unsigned>(std::countr_zero(std::rotr(group, static_cast<int>(place)))) + place) % 64;
+    const uint64_t mask = uint64_t{1} << bit;
+    group &= ~mask;
+    bits_[word] &= ~mask;
+    slots[taken] = SlotAt(word * 64 + bit);
   }
-  free_ = static_cast<uint16_t>(free_ - taken);
-  return taken;
+  free_ = static_cast<uint16_t>(free_ - wanted);
+  return wanted;
 }
 
 bool Slab::Give(void* slot) {

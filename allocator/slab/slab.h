@@ -26,7 +26,8 @@ class Slab {
   // The slab that holds `slot`, a slot's start.
   static Slab* Of(const void* slot);
 
-  // Takes up to `count` free slots, each at random among the free ones, into `slots`.
+  // Takes up to `count` free slots into `slots`: group by group of neighbours, both in random
+  // order. What is allocated together lies together, which costs least in the CPU's caches.
   unsigned Take(void** slots, unsigned count, RandomBits& random);
   // False if the slot is already free: a double free that raced with itself.
   [[nodiscard]] bool Give(void* slot);
@@ -52,6 +53,8 @@ class Slab {
   char* SlotAt(unsigned index) const {
     return run_.address() + size_t{index} * kShapes[bin_].slot_size;
   }
+
+  uint64_t TakeGroup(unsigned* word, RandomBits& random);
 
   Run run_;
   uint16_t bin_ = 0;
