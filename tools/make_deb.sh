@@ -32,6 +32,7 @@ maintainer() {
 
 # What Debian wants of binaries and pages.
 refine() {
+  mv "${STAGE}/usr/share/zsh/site-functions" "${STAGE}/usr/share/zsh/vendor-completions"
   find "${STAGE}/usr" -type f \( -name '*.so*' -o -path '*/bin/*' \) \
     -exec strip --strip-unneeded --remove-section=.comment --remove-section=.note '{}' +
   gzip -9nr "${STAGE}/usr/share/man"

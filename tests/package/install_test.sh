@@ -55,6 +55,12 @@ runs_a_program() {
   "${PREFIX}/bin/secalloc" run --stats=1 -- /bin/true 2>&1 | grep 'secure_alloc: .* bytes secret'
 }
 
+completes_options() {
+  bash -euc '
+    source "$1/share/bash-completion/completions/secalloc"
+    complete -p secalloc' bash "${PREFIX}"
+}
+
 named_page() {
   local page="${PREFIX}/share/man/man3/secalloc_malloc.3"
   test -e "${PREFIX}/share/man/$(sed -n 's/^\.so //p' "${page}")"
@@ -77,6 +83,8 @@ fact 'CMake refuses it for another version' another_version_is_refused
 fact 'the command finds its library' finds_its_library
 fact 'the command runs a program with it' runs_a_program
 fact 'a function has a manual page' named_page
+fact 'bash completes the command' completes_options
+fact 'zsh has a completion' test -s "${PREFIX}/share/zsh/site-functions/_secalloc"
 fact 'it installs for a package' "${INSTALL}" --prefix=/usr --destdir="${WORK}/dest"
 fact 'which is used from its prefix' \
   grep -qx 'prefix=/usr' "${WORK}/dest/usr/lib/pkgconfig/secure_alloc.pc"

@@ -68,6 +68,8 @@ put_page() {
 install_all() {
   local file
   put 755 preload/command/secalloc bin
+  put 644 preload/command/completion/secalloc.bash share/bash-completion/completions secalloc
+  put 644 preload/command/completion/_secalloc share/zsh/site-functions
   put 755 preload/libsecure_alloc_preload.so "${PRELOAD_DIR}"
   put 755 preload/crypto/libsecure_alloc_crypto_preload.so "${PRELOAD_DIR}"
   put 755 "allocator/${API_LIBRARY}" "${LIBDIR}"

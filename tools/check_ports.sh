@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Does it build elsewhere? tools/check_ports.sh [PORT...]
+#
+#   clang-14 clang-16 clang-19  builds the libraries, the command and the C++ types, with the lock
+#                               annotations checked; runs the tests of the types and some layers
+#   aarch64                     builds the libraries and the command by Debian's cross compiler,
+#                               and runs the unit tests of the layers under qemu-user
+#
+# Without a PORT: all of them, twenty minutes of two processors. A port whose tools are missing
+# fails with the packages to install. Builds go to a folder below TMPDIR, and leave the usual one
+# alone.
+# qemu-user knows no memfd_secret(2): what runs there runs on the locked fallback.
+set -euo pipefail
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+LIBRARIES=(//allocator:all //preload:all //preload/crypto:all)
+CLANG_TESTS=(//tests/cxx:secret_test //tests/cxx:containers_test //tests/cxx:domain_test
+  //tests/cxx:guarded_test //tests/unit/base/... //tests/unit/slab/...)
+LAYER_TESTS=(//tests/unit/{api,base,slab,pages,heap,domain,preload}/...
+  -//tests/unit/pages:space_test -//tests/unit/api:reserve_test)
+# qemu-user keeps a record for each page that is reserved: of the usual 1 TiB 7 GiB of memory, and
+# minutes. So it has 8 GiB of address space, and the library reserves less. One test at a time, and
+# not those that reserve for each case, or have a filter of system calls.
+EMULATOR='qemu-aarch64 -R 0x200000000 -L /usr/aarch64-linux-gnu'
+EMULATED_TIMEOUT=600
+# GoogleTest starts a death test's program again, which the kernel can't do with a foreign one.
+EMULATED_FILTER='-*Death*'
+CROSS=aarch64-linux-gnu
+GOOGLETEST=/usr/src/googletest
+
+say() {
+  printf '== %s\n' "$*"
+}
+
+die() {
+  printf 'check_ports: %s\n' "$*" >&2
+  exit 1
+}
+
+# need PACKAGE FILE...: files of the package that must be there.
+need() {
+  local file
+  for file in "${@:2}"; do
+    [[ -e "${file}" ]] || die "${file} is missing; apt-get install $1"
+  done
+}
+
+# bazel COMMAND COMPILER ARGUMENT...: apart from what is built here otherwise.
+bazel() {
+  command bazel --output_base="${WORK}/bazel" "$1" --symlink_prefix=/ --repo_env=CC="$2" \
+    --action_env=CC="$2" --keep_going "${@:3}"
+}
+
+check_clang() {
+  need "$1" "/usr/bin/$1"
+  local lock_analysis=(--copt=-Wthread-safety --copt=-Werror=thread-safety)
+  bazel build "$1" "${lock_analysis[@]}" "${LIBRARIES[@]}"
+  bazel test "$1" "${lock_analysis[@]}" "${CLANG_TESTS[@]}"
+}
+
+# Bazel has the compiler look for its tools beside it, where a cross compiler's have other names.
+make_cross_compiler() {
+  local tool
+  mkdir -p "${WORK}/cross" "${WORK}/lib"
+  for tool in ar as ld nm objcopy objdump strip; do
+    ln -s "/usr/bin/${CROSS}-${tool}" "${WORK}/cross/${tool}"
+  done
+  printf '#!/bin/sh\nexec /usr/bin/%s-gcc "$@"\n' "${CROSS}" >"${WORK}/cross/cc"
+  chmod 0755 "${WORK}/cross/cc"
+}
+
+# Debian has GoogleTest for the machine's own architecture, and its sources.
+make_googletest() {
+  local part name include=()
+  for part in googletest googlemock; do
+    include+=(-I"${GOOGLETEST}/${part}/include" -I"${GOOGLETEST}/${part}")
+  done
+  for name in googletest/src/gtest-all googletest/src/gtest_main googlemock/src/gmock-all; do
+    part="$(basename "${name}" -all)"
+    "${CROSS}-g++" -O1 "${include[@]}" -c "${GOOGLETEST}/${name}.cc" -o "${WORK}/lib/${part}.o"
+    "${CROSS}-ar" rc "${WORK}/lib/lib${part}.a" "${WORK}/lib/${part}.o"
+  done
+}
+
+check_aarch64() {
+  need "g++-${CROSS}" "/usr/bin/${CROSS}-g++"
+  need qemu-user /usr/bin/qemu-aarch64
+  need googletest "${GOOGLETEST}/googletest/src/gtest-all.cc"
+  make_cross_compiler
+  make_googletest
+  local PATH="${WORK}/cross:${PATH}"
+  bazel build "${WORK}/cross/cc" "${LIBRARIES[@]}"
+  bazel test "${WORK}/cross/cc" --linkopt=-L"${WORK}/lib" --test_timeout="${EMULATED_TIMEOUT}" \
+    --run_under="${EMULATOR}" --local_test_jobs=1 \
+    --test_arg=--gtest_filter="${EMULATED_FILTER}" -- "${LAYER_TESTS[@]}"
+}
+
+clean_up() {
+  command bazel --output_base="${WORK}/bazel" shutdown >/dev/null 2>&1 || true
+  chmod -R u+w "${WORK}"  # Bazel's outputs are read-only.
+  rm -rf "${WORK}"
+}
+
+main() {
+  local port
+  (($# > 0)) || set -- clang-14 clang-16 clang-19 aarch64
+  WORK="$(mktemp -d "${TMPDIR:-/tmp}/check_ports.XXXXXX")"
+  trap clean_up EXIT
+  cd "${ROOT}"
+  for port in "$@"; do
+    say "${port}"
+    case "${port}" in
+      clang-*) check_clang "${port}" ;;
+      aarch64) check_aarch64 ;;
+      *) die "no port '${port}'; there are clang-VERSION and aarch64" ;;
+    esac
+  done
+  say 'PASSED'
+}
+
+main "$@"
