@@ -16,4 +16,7 @@ for benchmark in $(bench/compare.sh --only "${ONLY}" --list); do
 done
 grep -q '^both,geometric mean,time,ours,' "${OUT}/results.csv" ||
   { echo 'FAILED: no mean'; status=1; }
+if /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
+  [[ -s "${OUT}/memory.svg" && -s "${OUT}/memory.png" ]] || { echo 'FAILED: no plot'; status=1; }
+fi
 exit "${status}"
