@@ -54,32 +54,38 @@ const void* Slab::SlotOf(const void* address) const {
   return index < slots_ ? SlotAt(index) : nullptr;
 }
 
-// The free slots of a random group of neighbours, as bits of word *word: at least one.
-uint64_t Slab::TakeGroup(unsigned* word, RandomBits& random) {
+// The free slots among the neighbours of *slot, as bits from the first of them on; if there are
+// none, of the next that have one.
+uint64_t Slab::FreeInGroup(unsigned* slot) const {
   const unsigned size = kShapes[bin_].group;
-  const unsigned groups = (slots_ + size - 1) / size;
-  for (unsigned group = random.Below(groups);; group = group + 1 < groups ? group + 1 : 0) {
-    const unsigned first = group * size;
-    const uint64_t mask = (size == 64 ? ~uint64_t{0} : (uint64_t{1} << size) - 1) << first % 64;
-    *word = first / 64;
-    if (const uint64_t free = bits_[*word] & mask; free != 0) return free;
+  const uint64_t mask = ~uint64_t{0} >> (64 - size);
+  for (;;) {
+    const unsigned first = *slot & ~(size - 1);
+    const uint64_t free = bits_[first / 64] >> first % 64 & mask;
+    if (free != 0) return free;
+    *slot = first + size < slots_ ? first + size : 0;
   }
 }
 
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
+  const unsigned size = kShapes[bin_].group;
   const unsigned wanted = std::min<unsigned>(count, free_);
-  unsigned word = 0;
+  unsigned first = 0;
   uint64_t group = 0;
   for (unsigned taken = 0; taken < wanted; ++taken) {
-    if (group == 0) group = TakeGroup(&word, random);
-    // The first at or behind a random place.
-    const unsigned place = random.Masked(63);
-    const unsigned bit =
-        (static_cast<unsigned>(std::countr_zero(std::rotr(group, static_cast<int>(place)))) + place) % 64;
-    const uint64_t mask = uint64_t{1} << bit;
-    group &= ~mask;
-    bits_[word] &= ~mask;
-    slots[taken] = SlotAt(word * 64 + bit);
+    unsigned place = random.Masked(size - 1);
+    if (group == 0) {
+      unsigned slot = random.Below(slots_);
+      group = FreeInGroup(&slot);
+      first = slot & ~(size - 1);
+      place = slot & (size - 1);
+    }
+    // The next free one from a random place on.
+    const uint64_t behind = group >> place << place;
+    const unsigned bit = static_cast<unsigned>(std::countr_zero(behind != 0 ? behind : group));
+    group &= ~(uint64_t{1} << bit);
+    bits_[first / 64] &= ~(uint64_t{1} << (first % 64 + bit));
+    slots[taken] = SlotAt(first + bit);
   }
   free_ = static_cast<uint16_t>(free_ - wanted);
   return wanted;

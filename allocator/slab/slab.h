@@ -54,7 +54,7 @@ class Slab {
     return run_.address() + size_t{index} * kShapes[bin_].slot_size;
   }
 
-  uint64_t TakeGroup(unsigned* word, RandomBits& random);
+  uint64_t FreeInGroup(unsigned* slot) const;
 
   Run run_;
   uint16_t bin_ = 0;

@@ -83,16 +83,26 @@ TEST_F(Large, WaitingRunsAreReusedOldestFirst) {
   }
 }
 
-TEST_F(Large, ARunFarTooLongForARequestGoesOnWaiting) {
-  void* const a = Allocate(kLong, kPublic);
+TEST_F(Large, ARunFarTooLongIsCutAndTheRestWaits) {
+  unsigned char* const a = static_cast<unsigned char*>(Allocate(kLong, kPublic));
   void* const b = Allocate(kLong, kPublic);
   entry::Free(a, kPublic);
   entry::Free(b, kPublic);
-  unsigned char* const object = Allocate(kLong / 2, kPublic);
-  EXPECT_NE(object, a);
-  EXPECT_EQ(Allocate(kLong, kPublic), a);
-  entry::Free(object, kPublic);
-  entry::Free(a, kPublic);
+  constexpr size_t kPart = kLong / 2 - 4 * kPageSize;
+  unsigned char* const first = Allocate(kPart, kPublic);
+  EXPECT_EQ(first, a);
+  void* const second = Allocate(kPart, kPublic);  // Not what was cut off last.
+  EXPECT_EQ(second, b);
+  unsigned char* const third = Allocate(kPart, kPublic);
+  EXPECT_GT(third, a);
+  EXPECT_LT(third, a + kLong);
+  // Each between guards.
+  const auto write = [](unsigned char* byte) { *static_cast<volatile unsigned char*>(byte) = 1; };
+  EXPECT_EXIT(write(first + RoundUp(kPart + 1, kPageSize)), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(write(third - 1), testing::KilledBySignal(SIGSEGV), "");
+  for (void* const object : {static_cast<void*>(first), second, static_cast<void*>(third)}) {
+    entry::Free(object, kPublic);
+  }
 }
 
 TEST_F(Large, AFreedSecretIsWipedWhileItWaits) {
