@@ -1,6 +1,7 @@
 // The C API; contracts are in the public header.
 #include <errno.h>
 
+#include "allocator/api/advice.h"
 #include "allocator/api/query.h"
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
@@ -18,10 +19,13 @@ constinit const Redirect* redirect = nullptr;
 
 namespace {
 
-int Invalid() {
-  errno = EINVAL;
+int Result(int error) {
+  if (error == 0) return 0;
+  errno = error;
   return -1;
 }
+
+int Invalid() { return Result(EINVAL); }
 
 }  // namespace
 
@@ -67,6 +71,16 @@ SA_EXPORT int secalloc_stats(struct secalloc_stats* out) {
   if (out == nullptr) return Invalid();
   CollectStats(out);
   return 0;
+}
+
+SA_EXPORT int secalloc_madvise(void* addr, size_t length, int advice) {
+  SA_REDIRECT(madvise, addr, length, advice);
+  return Result(Madvise(Address(addr), length, advice));
+}
+
+SA_EXPORT int secalloc_mark(void* ptr, int advice) {
+  SA_REDIRECT(mark, ptr, advice);
+  return Result(Mark(ptr, advice));
 }
 
 SA_EXPORT int secalloc_trim(void) {

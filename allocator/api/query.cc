@@ -1,22 +1,13 @@
 #include "allocator/api/query.h"
 
+#include "allocator/api/advice.h"
 #include "allocator/domain/created_domain.h"
-#include "allocator/heap/large_run.h"
-#include "allocator/slab/object.h"
+#include "allocator/heap/find.h"
+#include "allocator/pages/space.h"
+#include "allocator/promote/promoter.h"
 
 namespace secure_alloc {
 namespace {
-
-// The start of the slot or run that the address lies in, or null.
-const void* StartOf(Arena& arena, const void* address) {
-  if (arena.whole) return ExtentOf({&arena, 0, arena.grown}).object;
-  const PageInfo& info = arena.info[arena.PageOf(Address(address))];
-  if (info.kind == PageKind::kLarge) {
-    return ExtentOf({&arena, info.first, arena.info[info.first].next}).object;
-  }
-  if (info.kind != PageKind::kSlab) return nullptr;
-  return static_cast<const Slab*>(arena.RecordOf(info.first))->SlotOf(address);
-}
 
 // Of the domain whose page heap it is.
 const char* NameOf(const PageHeap& pages) {
@@ -35,22 +26,25 @@ void Query(const void* address, struct secalloc_info* info) {
   info->protection = SECALLOC_PLAIN;
   info->dumped = -1;
   Arena* const arena = space.OwnerOf(Address(address));
+  const Method method = promoter.MethodOf(Address(address));
+  if (method != Method::kNone) {
+    info->protection = SECALLOC_SECRET;
+    info->promoted = NameOf(method);
+    info->dumped = 0;
+  }
   if (arena == nullptr || !arena->Covers(Address(address))) return;
   const Protection protection = arena->source->protection();
   info->ours = 1;
-  info->dumped = protection == Protection::kPlain;
-  info->protection = static_cast<enum secalloc_protection>(protection);
+  if (method == Method::kNone) {
+    info->dumped = protection == Protection::kPlain;
+    info->protection = static_cast<enum secalloc_protection>(protection);
+  }
   info->domain = NameOf(*arena->heap);
-  const void* const start = StartOf(*arena, address);
-  if (start == nullptr) return;
-  const uint8_t state = LoadShadow(space.ShadowOf(start));
-  if ((state & kLive) == 0) return;
-  const size_t size = ObjectSize(start);
-  const size_t offset = Address(address) - Address(start);
-  if (offset >= size && offset != 0) return;  // In the slack behind the object.
+  FoundObject object;
+  if (!FindObject(address, &object)) return;
   info->live = 1;
-  info->object = start;
-  info->size = size;
+  info->object = object.start;
+  info->size = object.size;
 }
 
 }  // namespace secure_alloc

@@ -1,10 +1,12 @@
 #include "allocator/api/report.h"
 
+#include "allocator/api/advice.h"
 #include "allocator/base/text.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
+#include "allocator/promote/promoter.h"
 #include "allocator/record/record.h"
 
 namespace secure_alloc {
@@ -36,6 +38,11 @@ constexpr Field kFields[] = {
     {"ordinary_bytes", &Stats::ordinary_bytes},
     {"faulted_pages", &Stats::faulted_pages},
     {"domains", &Stats::domains},
+    {"promoted_bytes", &Stats::promoted_bytes},
+    {"promotion_pool_bytes", &Stats::promotion_pool_bytes},
+    {"promotions", &Stats::promotions},
+    {"demotions", &Stats::demotions},
+    {"promotion_method", &Stats::promotion_method},
 };
 
 void AppendJson(const Stats& stats, TextBuffer& text) {
@@ -117,6 +124,15 @@ void AddDomain(const DomainRecord& record, Stats* stats) {
   stats->fork_copied_pages += pages.copied_pages.get();
 }
 
+void AddPromotion(Stats* stats) {
+  const PromotionUsage promotion = promoter.GetUsage();
+  stats->promoted_bytes = promotion.bytes;
+  stats->promotion_pool_bytes = promotion.pool_bytes;
+  stats->promotions = promotion.promotions;
+  stats->demotions = promotion.demotions;
+  stats->promotion_method = NameOf(promoter.BestMethod());
+}
+
 void AddBudget(const BudgetRecord& budget, Stats* stats) {
   stats->budget_bytes = budget.limit.get();
   stats->arena_bytes = budget.used.get();
@@ -132,6 +148,8 @@ void CollectStats(Stats* stats) {
     MutexLock lock(SecretDomains::mutex());
     SecretDomains::ForEach([stats](Domain& domain) { AddDomain(domain.record(), stats); });
   }
+  // First, for it may find that promoted memory has been unmapped.
+  AddPromotion(stats);
   AddBudget(process_record.domains[0].budget, stats);
   for (const PageRecord* pages : {&process_record.ordinary_slabs, &process_record.ordinary_large}) {
     stats->ordinary_bytes += pages->used_bytes[static_cast<unsigned>(Protection::kPlain)].get();

@@ -15,6 +15,7 @@
 #include "allocator/heap/thread_cache.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/space.h"
+#include "allocator/promote/promoter.h"
 #include "allocator/record/record.h"
 #include "allocator/slab/object.h"
 
@@ -40,6 +41,10 @@ constinit thread_local bool bracketed = false;
 
 bool IsCopied(const Domain& domain) { return domain.fork() == ForkPolicy::kCopy; }
 
+// What is promoted follows the policy for all secrets. Its pages hold the program's own data as
+// well, which two processes can't share: under `share` the child has a copy, too.
+bool IsPromotedCopied() { return secret_domain.fork() != ForkPolicy::kDeny; }
+
 // Every lock from the budget's and the thread list's down to the page heaps, in rank order. The space's is only
 // taken under one of those.
 void LockEverything() SA_NO_THREAD_SAFETY {
@@ -51,9 +56,11 @@ void LockEverything() SA_NO_THREAD_SAFETY {
   LockOrdinaryPages();
   SecretDomains::ForEach(
       [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().mutex().Lock(); });
+  promoter.mutex().Lock();
 }
 
 void UnlockEverything() SA_NO_THREAD_SAFETY {
+  promoter.mutex().Unlock();
   SecretDomains::ForEach(
       [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().mutex().Unlock(); });
   UnlockOrdinaryPages();
@@ -67,6 +74,7 @@ void UnlockEverything() SA_NO_THREAD_SAFETY {
 void DropAllCopies() SA_NO_THREAD_SAFETY {
   SecretDomains::ForEach(
       [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().DropCopies(); });
+  promoter.DropCopies();
 }
 
 void FillCopy(Domain& domain) SA_NO_THREAD_SAFETY {
@@ -87,6 +95,7 @@ void OnPrepare() SA_NO_THREAD_SAFETY {
   LockEverything();
   state.copy_error = 0;
   SecretDomains::ForEach(FillCopy);
+  if (state.copy_error == 0 && IsPromotedCopied()) state.copy_error = promoter.FillCopies();
 }
 
 void OnParent() SA_NO_THREAD_SAFETY {
@@ -97,13 +106,15 @@ void OnParent() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Unlock();
 }
 
-// Live objects of an arena that the child does not have: freeing them does nothing.
-void MarkForgotten(Arena* arena) {
-  uint8_t* const begin = space.ShadowOf(arena->AddressOf(0));
-  for (uint8_t* at = begin; at < begin + (arena->bytes() >> kGranuleShift); ++at) {
+// Live objects that the child does not have: freeing them does nothing.
+void MarkForgotten(void* address, size_t length) {
+  uint8_t* const begin = space.ShadowOf(address);
+  for (uint8_t* at = begin; at < begin + (length >> kGranuleShift); ++at) {
     if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
   }
 }
+
+void ForgetArena(Arena* arena) { MarkForgotten(arena->AddressOf(0), arena->bytes()); }
 
 void ForgetSecrets(ThreadCache& cache) {
   for (unsigned bin = kSecretBins; bin < kDomainBins; ++bin) cache.bins[bin].SetCount(0);
@@ -122,7 +133,7 @@ void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
     if (pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
     CloseAgain(domain);
   } else {
-    pages.AbandonArenas(MarkForgotten);
+    pages.AbandonArenas(ForgetArena);
     domain.heap().Forget();
     if (domain.heap().has_thread_caches()) ForEachThreadCache(ForgetSecrets);
   }
@@ -132,6 +143,11 @@ void OnChild() SA_NO_THREAD_SAFETY {
   if (state.copy_error != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
   process_record.process.Set(os::ProcessId());
   SecretDomains::ForEach(AdoptDomain);
+  if (IsPromotedCopied()) {
+    promoter.AdoptCopies();
+  } else {
+    promoter.Abandon(MarkForgotten);
+  }
   UnlockEverything();
   // glibc's child has made its lists of open files anew: their lock needs no unlock.
   ForgetRandomWords();
@@ -140,23 +156,29 @@ void OnChild() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Unlock();
 }
 
-// Copies for all domains, or for none.
+// Copies for all domains and all that is promoted, or for none.
 int MakeAllCopies() {
-  MutexLock lock(SecretDomains::mutex());
   int error = 0;
-  SecretDomains::ForEach([&error](Domain& domain) {
-    if (error == 0 && IsCopied(domain)) error = domain.heap().pages().MakeCopies();
-  });
-  return error;
+  {
+    MutexLock lock(SecretDomains::mutex());
+    SecretDomains::ForEach([&error](Domain& domain) {
+      if (error == 0 && IsCopied(domain)) error = domain.heap().pages().MakeCopies();
+    });
+  }
+  return error == 0 && IsPromotedCopied() ? promoter.MakeCopies() : error;
 }
 
 // A domain made meanwhile has none.
 void EndCopies() {
-  MutexLock lock(SecretDomains::mutex());
-  SecretDomains::ForEach([](Domain& domain) {
-    MutexLock pages_lock(domain.heap().pages().mutex());
-    domain.heap().pages().DropCopies();
-  });
+  {
+    MutexLock lock(SecretDomains::mutex());
+    SecretDomains::ForEach([](Domain& domain) {
+      MutexLock pages_lock(domain.heap().pages().mutex());
+      domain.heap().pages().DropCopies();
+    });
+  }
+  MutexLock lock(promoter.mutex());
+  promoter.DropCopies();
 }
 
 }  // namespace

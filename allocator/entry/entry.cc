@@ -7,6 +7,7 @@
 
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/promote/promoter.h"
 
 namespace secure_alloc::entry {
 namespace {
@@ -115,6 +116,8 @@ void* Resize(void* object, size_t size, Call call) {
   if (info.first_bin == kDomainBins) {
     return ResizeOurs(DomainOf(object, kDomainBins), object, info, size, call.caller);
   }
+  // What was promoted where it lay stays secret where it goes.
+  if (promoter.HasPromoted(object)) call.first_bin = kSecretBins;
   const bool moves_up = info.first_bin < call.first_bin;
   if (!moves_up && TryResize(object, size, call.caller)) return object;
   if (moves_up) (void)SetAccess(object, Access::kReadWrite, call.caller);
@@ -224,8 +227,11 @@ void Trim() {
   }
   ordinary_heap.Trim();
   secret_heap.Trim();
+  promoter.Trim();
 }
 
 void SetPeer(const Peer* new_peer) { peer = new_peer; }
+
+const Peer* CurrentPeer() { return peer; }
 
 }  // namespace secure_alloc::entry

@@ -77,6 +77,7 @@ struct Peer {
   size_t (*usable_size)(void* object);
 };
 void SetPeer(const Peer* peer);
+const Peer* CurrentPeer();  // or null
 
 }  // namespace entry
 }  // namespace secure_alloc

@@ -7,6 +7,7 @@
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/promoted.h"
 
 namespace secure_alloc {
 namespace {
@@ -219,6 +220,7 @@ void LargeStore::Free(void* object, const void* caller) {
   const Extent extent = ExtentOf(run);
   WipeBytes(extent.object, std::min(extent.size, extent.request() + 1));
   run.address()[run.bytes() - 1] = 0;
+  MakeOrdinary(run.address(), run.bytes());
   MutexLock lock(mutex_);
   if (IsReserved(run)) {
     Keep(run);
@@ -340,6 +342,7 @@ void LargeStore::DropOldest() {
 
 void LargeStore::GiveBack(const Run& run) {
   StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
+  MakeOrdinary(run.address(), run.bytes());
   switch (EdgesOf(run)) {
     case Edges::kNone:
       // Ordinary pages go back to the kernel, which gives zero ones for them.

@@ -17,6 +17,14 @@ inline long Int(const void* pointer) { return reinterpret_cast<long>(pointer); }
 inline bool Failed(long result) { return result < 0 && result > -4096; }
 inline int Error(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
 
+// What rt_sigaction(2) takes.
+struct KernelSigaction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)();
+  uint64_t mask;
+};
+
 // While it lives `signal` is blocked; one that was raised in between by this thread is
 // taken back. For calls that answer with a signal where an errno value will do.
 class SignalHeld {

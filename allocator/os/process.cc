@@ -108,12 +108,7 @@ bool ExecutableName(char* buffer, size_t size) {
 void Abort() {
   // The default action at once: a handler would run on a heap that is known to be corrupt,
   // and sigaction's own handler would keep the core file from being written.
-  struct {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)();
-    uint64_t mask;
-  } default_action = {SIG_DFL, 0, nullptr, 0};
+  KernelSigaction default_action = {SIG_DFL, 0, nullptr, 0};
   uint64_t abort_signal = uint64_t{1} << (SIGABRT - 1);
   Syscall(__NR_rt_sigaction, SIGABRT, Int(&default_action), 0, sizeof abort_signal);
   const long process = Syscall(__NR_getpid), thread = Syscall(__NR_gettid);

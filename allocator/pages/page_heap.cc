@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "allocator/base/fault.h"
+#include "allocator/pages/promoted.h"
 #include "allocator/pages/space.h"
 
 namespace secure_alloc {
@@ -79,6 +80,7 @@ bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
 }
 
 void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
+  MakeOrdinary(arena->AddressOf(first), BytesOf(count));
   PageInfo* const info = arena->info;
   for (Pages page = first; page < first + count;) {
     Pages end = page;

@@ -50,10 +50,11 @@ struct secalloc_info {
   const void *object; /* start of that object, or NULL */
   size_t size;        /* size asked for that object, or 0 */
   const char *domain; /* its name: "public", "secret" or a created one's; NULL if not ours */
+  unsigned promoted;  /* SECALLOC_BY_...: made secret by secalloc_madvise, so; or 0 */
 };
 
 /* How well is this address protected? EINVAL: out is NULL. Addresses that are not ours
- * are reported as plain. */
+ * are reported as plain, unless secalloc_madvise made them secret. */
 int secalloc_query(const void *addr, struct secalloc_info *out);
 
 struct secalloc_stats {
@@ -74,11 +75,52 @@ struct secalloc_stats {
   uint64_t ordinary_bytes;      /* in slabs and large objects of the ordinary heap */
   uint64_t faulted_pages;       /* of secret and locked arenas, made ready through the kernel, ever */
   uint64_t domains;             /* for secrets, the standard one included */
-  uint64_t reserved[14];        /* zero */
+  uint64_t promoted_bytes;      /* made secret in place by secalloc_madvise, now */
+  uint64_t promotion_pool_bytes; /* faulted in, for promotions to come */
+  uint64_t promotions;          /* calls that made memory secret, ever */
+  uint64_t demotions;           /* calls that made it ordinary again, ever */
+  uint64_t promotion_method;    /* SECALLOC_BY_...: of the next promotion; 0: none can be had */
+  uint64_t reserved[9];         /* zero */
 };
 
 /* EINVAL: out is NULL. */
 int secalloc_stats(struct secalloc_stats *out);
+
+/* What secalloc_madvise and secalloc_mark are to do: one of these ... */
+#define SECALLOC_MADV_SECRET 1  /* make it secret; what is secret already stays so */
+#define SECALLOC_MADV_NORMAL 2  /* make promoted memory ordinary again */
+#define SECALLOC_MADV_WIPE 3    /* make it zero; its protection stays */
+#define SECALLOC_MADV_RESERVE 4 /* with addr NULL: have pages ready for a promotion of length bytes */
+/* ... with any of these added: */
+#define SECALLOC_EXACT 0x100    /* secalloc_mark: EINVAL if the object shares a page with others */
+#define SECALLOC_UNSHARED 0x200 /* EBUSY if a child forked earlier still has the old pages */
+/* ... and one of these, to ask for a method; else the first that can be had is taken: */
+#define SECALLOC_BY_FAULTS 0x1000      /* others wait, their system calls too; needs a privilege */
+#define SECALLOC_BY_USER_FAULTS 0x2000 /* others wait; a system call that touches it may give EFAULT */
+#define SECALLOC_BY_STOPPING 0x3000    /* others are stopped by a signal; system calls may give EINTR */
+
+/* Changes the protection of memory that exists and is in use, as madvise(2): same address,
+ * same contents, same mprotect(2) protection, while other threads read and write it.
+ * addr and length are whole pages of private anonymous memory: heap, mmap, .bss, stacks.
+ * The old pages are wiped before the kernel gets them back. All or nothing; a demotion that is
+ * refused in the middle leaves what it has done. docs/promotion.md has the limits.
+ *
+ * EINVAL  not page-aligned, unknown advice; or memory that can't be promoted: shared, of a file,
+ *         executable, locked by mlock(2), watched pages of the kernel's; for _NORMAL: secret by
+ *         other means than this call
+ * ENOMEM  part of the range is not mapped; or no room for more mappings (vm.max_map_count)
+ * EAGAIN  the budget, RLIMIT_MEMLOCK, RLIMIT_FSIZE or file descriptors are spent
+ * EBUSY   not now: a thread's control block, a live stack, memory that the C library needs in
+ *         a forked child, another userfaultfd; a thread that blocks the signal; _UNSHARED
+ * EPERM   sealed by mseal(2)
+ * EACCES  _WIPE on memory that is not writable
+ * EOPNOTSUPP  no memfd_secret(2), or not by that method, on this kernel or in this sandbox */
+int secalloc_madvise(void *addr, size_t length, int advice);
+
+/* The same for the whole allocation that owns ptr, of this library or of malloc(3); of other
+ * memory, the page that ptr lies in. Objects on the same pages come along, and secalloc_query says
+ * so. A promoted object of this library is ordinary again after it is freed. */
+int secalloc_mark(void *ptr, int advice);
 
 /* Gives all idle secret and ordinary memory back to the kernel, the calling thread's caches
  * first; not what is reserved. A system without secret memory in use can hibernate. */

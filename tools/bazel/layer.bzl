@@ -18,7 +18,7 @@ ALLOCATOR_COPTS = [
 ]
 
 # Bottom first. Each layer sees those before it, and nothing else.
-LAYERS = ["record", "os", "base", "pages", "slab", "heap", "domain", "entry", "api"]
+LAYERS = ["record", "os", "base", "pages", "slab", "heap", "promote", "domain", "entry", "api"]
 
 def _packages_above(name):
     return ["//allocator/" + above for above in LAYERS[LAYERS.index(name) + 1:]] + ["//preload"]

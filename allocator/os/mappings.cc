@@ -1,0 +1,157 @@
+// /proc/self/maps and /proc/self/pagemap, read without memory of our own.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "allocator/os/internal.h"
+#include "allocator/os/live.h"
+
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+
+namespace secure_alloc::os {
+namespace {
+
+constexpr size_t kPage = 4096;
+static_assert(kReadable == PROT_READ && kWritable == PROT_WRITE && kExecutable == PROT_EXEC);
+
+int OpenRead(const char* path, int* file) {
+  const long result = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
+  if (Failed(result)) return Error(result);
+  *file = static_cast<int>(result);
+  return 0;
+}
+
+bool IsZeroPage(const char* page) {
+  return page[0] == 0 && std::memcmp(page, page + 1, kPage - 1) == 0;
+}
+
+// Reads a number and steps over it.
+uint64_t Number(const char** at, unsigned base) {
+  uint64_t number = 0;
+  for (;; ++*at) {
+    const char c = **at;
+    const unsigned digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
+                           : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a' + 10)
+                                                  : 16;
+    if (digit >= base) return number;
+    number = number * base + digit;
+  }
+}
+
+// begin-end rwxp offset major:minor inode   path
+void Parse(const char* at, Mapping* mapping) {
+  mapping->begin = Number(&at, 16);
+  ++at;
+  mapping->end = Number(&at, 16);
+  ++at;
+  mapping->protection = (at[0] == 'r' ? kReadable : 0) | (at[1] == 'w' ? kWritable : 0) |
+                        (at[2] == 'x' ? kExecutable : 0);
+  mapping->shared = at[3] == 's';
+  at += 5;
+  mapping->offset = Number(&at, 16);
+  ++at;
+  Number(&at, 16);
+  ++at;
+  Number(&at, 16);
+  ++at;
+  mapping->inode = Number(&at, 10);
+  while (*at == ' ') ++at;
+  constexpr char kSecret[] = "/secretmem";
+  mapping->secret = mapping->inode != 0 && std::strncmp(at, kSecret, sizeof kSecret - 1) == 0;
+  mapping->stack = std::strncmp(at, "[stack", 6) == 0;
+  const bool ordinary = *at == '\0' || std::strcmp(at, "[heap]") == 0 ||
+                        mapping->stack || std::strncmp(at, "[anon", 5) == 0;
+  mapping->foreign = !mapping->secret && (mapping->inode != 0 || !ordinary);
+}
+
+}  // namespace
+
+MappingReader::MappingReader() { error_ = OpenRead("/proc/self/maps", &file_); }
+
+MappingReader::~MappingReader() {
+  if (file_ >= 0) Syscall(__NR_close, file_);  // Read only: nothing can be lost.
+}
+
+bool MappingReader::NextLine(char** line) {
+  for (;;) {
+    char* const begin = text_ + begin_;
+    char* end = static_cast<char*>(std::memchr(begin, '\n', end_ - begin_));
+    const bool full = begin_ == 0 && end_ == sizeof text_ - 1;
+    if (end != nullptr || full) {
+      const bool is_rest = in_long_line_;
+      in_long_line_ = end == nullptr;
+      if (end == nullptr) end = text_ + end_ - 1;  // A path's last byte, of no interest.
+      *end = '\0';
+      begin_ = static_cast<size_t>(end + 1 - text_);
+      if (is_rest) continue;
+      *line = begin;
+      return true;
+    }
+    std::memmove(text_, begin, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    const long count = Syscall(__NR_read, file_, Int(text_ + end_),
+                               static_cast<long>(sizeof text_ - 1 - end_));
+    if (count == -EINTR) continue;
+    if (count <= 0) {
+      if (count < 0) error_ = Error(count);
+      return false;
+    }
+    end_ += static_cast<size_t>(count);
+  }
+}
+
+bool MappingReader::Next(Mapping* mapping) {
+  char* line;
+  if (error_ != 0 || !NextLine(&line)) return false;
+  Parse(line, mapping);
+  return true;
+}
+
+int FindMapping(uintptr_t address, Mapping* mapping) {
+  MappingReader reader;
+  while (reader.Next(mapping)) {
+    if (mapping->begin > address) return ENOMEM;
+    if (address < mapping->end) return 0;
+  }
+  return reader.error() != 0 ? reader.error() : ENOMEM;
+}
+
+bool IsLocked(void* page) {
+  // The one advice that changes nothing but the order of reclaim, and that locked
+  // mappings refuse.
+  return Syscall(__NR_madvise, Int(page), kPage, MADV_COLD) == -EINVAL;
+}
+
+int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
+  *shared = false;
+  int file;
+  if (const int error = OpenRead("/proc/self/pagemap", &file); error != 0) return error;
+  constexpr uint64_t kPresent = uint64_t{1} << 63, kOnlyHere = uint64_t{1} << 56;
+  const char* page = static_cast<const char*>(address);
+  const char* const end = page + length;
+  int error = 0;
+  while (page < end && !*shared && error == 0) {
+    uint64_t entries[64];
+    const size_t wanted = std::min(static_cast<size_t>(end - page) / kPage, std::size(entries));
+    const long got = Syscall(__NR_pread64, file, Int(entries), static_cast<long>(wanted * 8),
+                             Int(page) / static_cast<long>(kPage) * 8);
+    if (got == -EINTR) continue;
+    if (got <= 0) error = got == 0 ? EIO : Error(got);
+    for (long i = 0; i < got / 8; ++i, page += kPage) {
+      // The page of zeros that all processes share tells nothing.
+      const bool others = (entries[i] & (kPresent | kOnlyHere)) == kPresent;
+      *shared |= others && !IsZeroPage(page);
+    }
+  }
+  Syscall(__NR_close, file);  // As above.
+  return error;
+}
+
+}  // namespace secure_alloc::os

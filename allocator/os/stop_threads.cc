@@ -1,0 +1,195 @@
+// Stopping all other threads by a signal.
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "allocator/os/internal.h"
+#include "allocator/os/live.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc::os {
+namespace {
+
+constexpr unsigned kMostThreads = 1024;
+constexpr uint64_t kPatience = 250'000'000;  // ns; a thread may have to wait for its turn
+
+// The real-time signals that are the program's; the C library has the first ones.
+constexpr int kFirstSignal = 35, kLastSignal = 64;
+
+enum State : uint32_t { kSent, kStopped, kGone };
+
+struct Stop {
+  uint32_t round = 0;  // odd while threads are to wait; they sleep on it
+  uint32_t events = 0;
+  unsigned threads = 0;
+  struct {
+    uint32_t thread;
+    uint32_t state;
+  } thread[kMostThreads] = {};
+  int signal = 0;
+  KernelSigaction old_action = {};
+};
+constinit Stop stop;
+
+uint32_t Load(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+
+// Runs in each stopped thread; also in one whose signal comes too late.
+void Handler(int) {
+  const uint32_t round = Load(&stop.round);
+  if (round % 2 == 0) return;
+  const uint32_t self = ThreadId();
+  for (unsigned i = 0; i < stop.threads; ++i) {
+    if (stop.thread[i].thread != self) continue;
+    // Release pairs with the acquire in AllStopped(): this thread's stores are over.
+    __atomic_store_n(&stop.thread[i].state, kStopped, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&stop.events, 1, __ATOMIC_RELEASE);
+    FutexWake(&stop.events);
+    while (Load(&stop.round) == round) FutexWait(&stop.round, round);
+    return;
+  }
+}
+
+#if defined(__x86_64__)
+[[gnu::naked]] void ReturnFromHandler() {
+  asm("mov %0, %%eax\n\tsyscall" : : "i"(__NR_rt_sigreturn));
+}
+constexpr unsigned long kFlags = SA_RESTART | SA_ONSTACK | 0x04000000;  // SA_RESTORER
+#else
+void ReturnFromHandler() {}  // The kernel brings its own.
+constexpr unsigned long kFlags = SA_RESTART | SA_ONSTACK;
+#endif
+
+int SetAction(int signal, const KernelSigaction* action, KernelSigaction* old) {
+  return Error(Syscall(__NR_rt_sigaction, signal, Int(action), Int(old), sizeof action->mask));
+}
+
+// The highest signal that has its default action.
+int TakeSignal() {
+  // What a thread did not take in time is still on its way: that signal stays ours.
+  const KernelSigaction ours = {Handler, kFlags, ReturnFromHandler, ~uint64_t{0}};
+  for (int signal = kLastSignal; signal >= kFirstSignal; --signal) {
+    KernelSigaction now = {};
+    if (SetAction(signal, nullptr, &now) != 0) continue;
+    if (now.handler != SIG_DFL && now.handler != Handler) continue;
+    if (SetAction(signal, &ours, nullptr) != 0) continue;
+    stop.signal = signal;
+    stop.old_action = now;
+    return 0;
+  }
+  return EBUSY;
+}
+
+char* Append(char* to, const char* text) {
+  while (*text != '\0') *to++ = *text++;
+  return to;
+}
+
+char* Append(char* to, uint32_t number) {
+  if (number >= 10) to = Append(to, number / 10);
+  *to++ = static_cast<char>('0' + number % 10);
+  return to;
+}
+
+// Would the signal wait in this thread? Threads that end or can't be asked don't count.
+bool IsBlockedIn(uint32_t thread) {
+  char path[48];
+  *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
+  const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
+  if (Failed(file)) return false;
+  char text[2048];
+  const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
+  Syscall(__NR_close, file);  // Read only.
+  if (size <= 0) return false;
+  text[size] = '\0';
+  constexpr char kName[] = "SigBlk:\t";
+  const char* at = std::strstr(text, kName);
+  if (at == nullptr) return false;
+  // Sixteen digits, the highest signal first.
+  const int from_right = (stop.signal - 1) / 4;
+  const char digit = at[sizeof kName - 1 + 15 - from_right];
+  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+  return (value >> ((stop.signal - 1) % 4) & 1) != 0;
+}
+
+// Signals a thread that has not been yet.
+int StopThread(uint32_t thread, void* sent_any) {
+  if (thread == ThreadId()) return 0;
+  for (unsigned i = 0; i < stop.threads; ++i) {
+    // A number may be given out again.
+    if (stop.thread[i].thread == thread && stop.thread[i].state != kGone) return 0;
+  }
+  if (stop.threads == kMostThreads || IsBlockedIn(thread)) return EBUSY;
+  stop.thread[stop.threads] = {thread, kSent};
+  __atomic_store_n(&stop.threads, stop.threads + 1, __ATOMIC_RELEASE);
+  if (Syscall(__NR_tgkill, ProcessId(), thread, stop.signal) != 0) {
+    stop.thread[stop.threads - 1].state = kGone;
+    return 0;
+  }
+  *static_cast<bool*>(sent_any) = true;
+  return 0;
+}
+
+bool AllStopped() {
+  bool all = true;
+  for (unsigned i = 0; i < stop.threads; ++i) {
+    if (Load(&stop.thread[i].state) != kSent) continue;
+    if (Syscall(__NR_tgkill, ProcessId(), stop.thread[i].thread, 0) == 0) {
+      all = false;
+    } else {
+      stop.thread[i].state = kGone;
+    }
+  }
+  return all;
+}
+
+uint64_t Now() {
+  struct timespec now = {};
+  Syscall(__NR_clock_gettime, CLOCK_MONOTONIC, Int(&now));
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+int WaitForAll() {
+  const uint64_t deadline = Now() + kPatience;
+  for (;;) {
+    const uint32_t events = Load(&stop.events);
+    if (AllStopped()) return 0;
+    if (Now() > deadline) return EBUSY;
+    struct timespec at_most = {0, 1'000'000};
+    Syscall(__NR_futex, Int(&stop.events), FUTEX_WAIT_PRIVATE, events, Int(&at_most));
+  }
+}
+
+// Until a look at all threads finds none that runs: those that run make new ones.
+int StopAll() {
+  for (;;) {
+    bool sent_any = false;
+    if (const int error = ForEachThread(StopThread, &sent_any); error != 0) return error;
+    if (!sent_any) return 0;
+    if (const int error = WaitForAll(); error != 0) return error;
+  }
+}
+
+}  // namespace
+
+int StopThreads() {
+  stop.threads = 0;
+  if (const int error = TakeSignal(); error != 0) return error;
+  __atomic_add_fetch(&stop.round, 1, __ATOMIC_RELEASE);
+  const int error = StopAll();
+  if (error != 0) ResumeThreads();
+  return error;
+}
+
+void ResumeThreads() {
+  bool all_taken = true;
+  for (unsigned i = 0; i < stop.threads; ++i) all_taken &= stop.thread[i].state != kSent;
+  __atomic_add_fetch(&stop.round, 1, __ATOMIC_RELEASE);
+  Syscall(__NR_futex, Int(&stop.round), FUTEX_WAKE_PRIVATE, INT32_MAX);
+  // By default such a signal would end the process: while one is on its way ours stays.
+  if (all_taken) (void)SetAction(stop.signal, &stop.old_action, nullptr);
+}
+
+}  // namespace secure_alloc::os

@@ -1,0 +1,24 @@
+// Pages of ordinary arenas that live promotion (allocator/promote) made secret where they lie.
+// They must be ordinary again before they go back: their memory is charged, and the kernel
+// keeps it until its file dies. Who gives pages back says so here first.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace secure_alloc {
+
+struct PromotedPages {
+  std::atomic<size_t> bytes{0};  // in the space; relaxed: who frees pages has seen them promoted
+  void (*release)(void* address, size_t length) = nullptr;  // set before bytes
+};
+extern constinit PromotedPages promoted_pages;
+
+// [address, address + length) is free, and nobody's but the caller's. Zero afterwards where
+// it was promoted.
+inline void MakeOrdinary(void* address, size_t length) {
+  if (promoted_pages.bytes.load(std::memory_order_relaxed) == 0) [[likely]] return;
+  promoted_pages.release(address, length);
+}
+
+}  // namespace secure_alloc

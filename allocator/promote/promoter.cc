@@ -1,0 +1,340 @@
+#include "allocator/promote/promoter.h"
+
+#include <errno.h>
+
+#include <algorithm>
+
+#include "allocator/base/bytes.h"
+#include "allocator/base/fault.h"
+#include "allocator/heap/standard_heaps.h"
+#include "allocator/os/live.h"
+#include "allocator/os/os.h"
+#include "allocator/pages/promoted.h"
+#include "allocator/pages/space.h"
+#include "allocator/promote/held.h"
+#include "allocator/promote/steps.h"
+
+namespace secure_alloc {
+
+constinit Promoter promoter(secret_budget);
+
+namespace {
+
+constexpr int kAccess = os::kReadable | os::kWritable;
+
+// What the public header promises, for what the kernel said.
+int Translate(int error) {
+  switch (error) {
+    case ENOSYS:  // no memfd_secret(2), or no /proc
+    case EPERM:   // a sandbox; sealed memory is told apart where it is found
+    case ENOENT:
+    case EACCES:
+    case EIO:
+      return EOPNOTSUPP;
+    case EMFILE:
+    case ENFILE:
+    case EFBIG:
+      return EAGAIN;
+    case EFAULT:  // unmapped by another thread meanwhile
+      return ENOMEM;
+    default:
+      return error;
+  }
+}
+
+// Of pages in the space only those of ordinary objects may change; what is secret or locked
+// already is found in the memory map.
+bool MayConvert(uintptr_t begin, uintptr_t end) {
+  for (uintptr_t at = begin; at < end; at += kPageSize) {
+    if (!space.Contains(at)) continue;
+    const Arena* const arena = space.OwnerOf(at);
+    if (arena == nullptr || !arena->Covers(at)) return false;
+    if (arena->source->protection() != Protection::kPlain || arena->whole) continue;
+    const PageKind kind = arena->info[arena->PageOf(at)].kind;
+    if (kind != PageKind::kSlab && kind != PageKind::kLarge) return false;
+  }
+  return true;
+}
+
+// May this mapping's pages become secret?
+int CheckKind(const os::Mapping& mapping, uintptr_t page) {
+  const bool kind = !mapping.shared && !mapping.foreign &&
+                    (mapping.protection & os::kExecutable) == 0;
+  return kind && !os::IsLocked(reinterpret_cast<void*>(page)) ? 0 : EINVAL;
+}
+
+void ReleasePromoted(void* address, size_t length) {
+  promoter.Release(Address(address), Address(address) + length);
+}
+
+}  // namespace
+
+// --- Plan --------------------------------------------------------------------------
+
+// What of a range is to be promoted, as many mappings at a time as there is room for.
+class Promoter::Plan {
+ public:
+  // The segments of [begin, end), up to next(); and their pages, all in all. 0 or why the range
+  // can't be promoted.
+  [[nodiscard]] int Collect(uintptr_t begin, uintptr_t end) {
+    count_ = 0;
+    bytes_ = 0;
+    next_ = begin;
+    os::MappingReader reader;
+    os::Mapping mapping;
+    while (next_ < end && count_ < kSegments) {
+      do {
+        if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
+      } while (mapping.end <= next_);
+      if (mapping.begin > next_) return ENOMEM;
+      const uintptr_t until = std::min(end, mapping.end);
+      if (!mapping.secret) {
+        if (const int error = CheckKind(mapping, next_); error != 0) return error;
+        segments_[count_++] = {next_, until, mapping.protection};
+        bytes_ += until - next_;
+      }
+      next_ = until;
+    }
+    return 0;
+  }
+
+  uintptr_t next() const { return next_; }
+  size_t bytes() const { return bytes_; }
+  const Segment* begin() const { return segments_; }
+  const Segment* end() const { return segments_ + count_; }
+
+ private:
+  static constexpr unsigned kSegments = 32;
+
+  Segment segments_[kSegments];
+  unsigned count_ = 0;
+  uintptr_t next_ = 0;
+  size_t bytes_ = 0;
+};
+
+bool Promoter::HasRoomFor(size_t bytes) {
+  if (bytes <= budget_.room() + pool_.bytes()) return true;
+  // The program may have unmapped some since.
+  return registry_.Reconcile() == 0 && bytes <= budget_.room() + pool_.bytes();
+}
+
+// --- Promotion ---------------------------------------------------------------------
+
+int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
+  if (!MayConvert(begin, end)) return EINVAL;
+  Converter converter;
+  if (const int error = converter.Open(how.method, Converter::kPromote); error != 0) return Translate(error);
+  if (const int error = CheckNotHeld(begin, end, converter.method()); error != 0) {
+    return Translate(error);
+  }
+  os::SignalsBlocked no_handlers;
+  MutexLock lock(mutex_);
+  promoted_pages.release = ReleasePromoted;
+  ++call_;
+  if (registry_.Overlaps(begin, end)) {
+    if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
+  }
+  // Everything is looked at first.
+  Plan plan;
+  size_t bytes = 0;
+  unsigned parts = 0;
+  for (uintptr_t at = begin; at < end; at = plan.next(), ++parts) {
+    if (const int error = plan.Collect(at, end); error != 0) return error;
+    bytes += plan.bytes();
+  }
+  if (!HasRoomFor(bytes)) return EAGAIN;
+  for (uintptr_t at = begin; at < end; at = plan.next()) {
+    if (const int error = parts > 1 ? plan.Collect(at, end) : 0; error != 0) {
+      UndoCall(begin, at, converter);
+      return error;
+    }
+    for (const Segment& segment : plan) {
+      const int error = PromoteSegment(segment, converter, how.unshared);
+      if (error == 0) continue;
+      UndoCall(begin, segment.end, converter);
+      return error;
+    }
+  }
+  ++promotions_;
+  return 0;
+}
+
+int Promoter::PromoteSegment(const Segment& segment, Converter& converter, bool unshared) {
+  for (uintptr_t at = segment.begin; at < segment.end;) {
+    PoolFile file;
+    int error = pool_.Take(Pool::OrderFor(segment.end - at), &file);
+    if (error != 0) return Translate(error);
+    error = PromoteRun(at, file, segment.protection, converter, unshared);
+    if (error != 0) {
+      pool_.Give(file);
+      return error;
+    }
+    at += kPageSize << file.order;
+  }
+  return 0;
+}
+
+int Promoter::PromoteRun(uintptr_t begin, const PoolFile& file, int protection,
+                         Converter& converter, bool unshared) {
+  const size_t pages = size_t{1} << file.order;
+  if (Refused(Step::kTable) != 0 || !registry_.Reserve()) return ENOMEM;
+  PromotedFile record = {file.inode, pages, pages, converter.method(), nullptr, 0, 0};
+  // A child made now must find a copy of what comes to lie here.
+  if (fork_under_way_) {
+    if (const int error = MakeCopy(record); error != 0) return Translate(error);
+  }
+  const int error = converter.Promote(reinterpret_cast<char*>(begin), pages * kPageSize,
+                                      protection, file.address, unshared);
+  if (error != 0) {
+    DropCopy(record);
+    // The mapping is sealed: memfd_secret(2) and userfaultfd(2) have been had.
+    return error == EPERM ? EPERM : Translate(error);
+  }
+  registry_.Add({begin, pages, file.inode, 0, protection, call_}, record);
+  return 0;
+}
+
+void Promoter::UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) {
+  for (uintptr_t at = begin; at < end;) {
+    const size_t index = registry_.FirstBehind(at);
+    if (index == registry_.count() || registry_.piece(index).begin >= end) return;
+    const Piece piece = registry_.piece(index);
+    at = piece.end();
+    // If it can't be undone it stays secret, which is told to who asks.
+    if (piece.call == call_) (void)DemotePiece(index, piece.begin, piece.end(), converter);
+  }
+}
+
+// --- Demotion ----------------------------------------------------------------------
+
+int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
+  Converter converter;
+  if (const int error = converter.Open(method, Converter::kDemote); error != 0) return Translate(error);
+  if (const int error = CheckNotHeld(begin, end, converter.method()); error != 0) {
+    return Translate(error);
+  }
+  os::SignalsBlocked no_handlers;
+  MutexLock lock(mutex_);
+  if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
+  if (!registry_.Covers(begin, end)) {
+    if (const int error = CheckDemotable(begin, end); error != 0) return error;
+  }
+  for (uintptr_t at = begin; at < end;) {
+    const size_t index = registry_.FirstBehind(at);
+    if (index == registry_.count() || registry_.piece(index).begin >= end) break;
+    const Piece piece = registry_.piece(index);
+    const uintptr_t until = std::min(end, piece.end());
+    const int error = DemotePiece(index, std::max(at, piece.begin), until, converter);
+    if (error != 0) return Translate(error);
+    at = until;
+  }
+  ++demotions_;
+  return 0;
+}
+
+int Promoter::CheckDemotable(uintptr_t begin, uintptr_t end) const {
+  os::MappingReader reader;
+  os::Mapping mapping;
+  for (uintptr_t at = begin; at < end; at = mapping.end) {
+    do {
+      if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
+    } while (mapping.end <= at);
+    if (mapping.begin > at) return ENOMEM;
+    // Secret by other means: an arena's, or the program's own.
+    if (mapping.secret && registry_.FindFile(mapping.inode) == nullptr) return EINVAL;
+  }
+  return 0;
+}
+
+int Promoter::DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converter& converter) {
+  if (Refused(Step::kTable) != 0 || !registry_.Reserve()) return ENOMEM;
+  const Piece piece = registry_.piece(index);
+  char* alias;
+  size_t done;
+  const int error = converter.Demote(reinterpret_cast<char*>(begin), end - begin,
+                                     piece.protection, &alias, &done);
+  if (error == 0) {
+    KeepOrUnmap(index, begin, end, alias);
+  } else if (done > 0) {
+    registry_.Cut(index, begin, begin + done, /*take_file=*/false);
+  }
+  return error;
+}
+
+// Secret pages that are in nobody's way any more: for the pool, if they are a whole file.
+void Promoter::KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias) {
+  const Piece piece = registry_.piece(index);
+  const size_t length = end - begin;
+  WipeBytes(alias, length);
+  const size_t pages = registry_.FileOf(piece).pages;
+  const bool whole = length == pages * kPageSize && IsPowerOfTwo(pages) &&
+                     pages < size_t{1} << Pool::kOrders;
+  if (registry_.Cut(index, begin, end, whole) && whole) {
+    pool_.Give({alias, piece.inode, FloorLog2(pages)});
+  } else {
+    os::Unmap(alias, length);
+  }
+}
+
+void Promoter::Release(uintptr_t begin, uintptr_t end) {
+  MutexLock lock(mutex_);
+  for (uintptr_t at = begin; at < end;) {
+    const size_t index = registry_.FirstBehind(at);
+    if (index == registry_.count() || registry_.piece(index).begin >= end) return;
+    const Piece piece = registry_.piece(index);
+    at = std::max(at, piece.begin);
+    const uintptr_t until = std::min(end, piece.end());
+    const size_t length = until - at;
+    char* const pages = reinterpret_cast<char*>(at);
+    WipeBytes(pages, length);
+    char* const alias = registry_.Reserve() ? static_cast<char*>(os::Alias(pages, length)) : nullptr;
+    // Without a map entry they stay secret for now, and are zero.
+    if (alias != nullptr) {
+      if (os::MapAnonymousOver(pages, length, kAccess) == 0) {
+        KeepOrUnmap(index, at, until, alias);
+      } else {
+        os::Unmap(alias, length);
+      }
+    }
+    at = until;
+  }
+}
+
+// --- Upkeep ------------------------------------------------------------------------
+
+int Promoter::Reserve(size_t bytes) {
+  MutexLock lock(mutex_);
+  return Translate(pool_.Fill(bytes));
+}
+
+bool Promoter::IsKnown(uintptr_t address) {
+  MutexLock lock(mutex_);
+  return registry_.Overlaps(address, address + 1);
+}
+
+Method Promoter::MethodOf(uintptr_t address) {
+  MutexLock lock(mutex_);
+  os::Mapping mapping;
+  if (registry_.file_count() == 0 || os::FindMapping(address, &mapping) != 0) return Method::kNone;
+  const PromotedFile* const file = mapping.secret ? registry_.FindFile(mapping.inode) : nullptr;
+  return file != nullptr ? file->method : Method::kNone;
+}
+
+Method Promoter::BestMethod() {
+  Converter converter;
+  return converter.Open(Method::kNone, Converter::kPromote) == 0 ? converter.method() : Method::kNone;
+}
+
+PromotionUsage Promoter::GetUsage() {
+  MutexLock lock(mutex_);
+  (void)registry_.Reconcile();  // What was known before is the best there is then.
+  return {registry_.bytes(), pool_.bytes(), promotions_, demotions_};
+}
+
+void Promoter::Trim() {
+  MutexLock lock(mutex_);
+  pool_.Drop();
+  (void)registry_.Reconcile();  // As above.
+}
+
+}  // namespace secure_alloc

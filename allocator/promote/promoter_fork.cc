@@ -1,0 +1,119 @@
+// The part of the promoter that runs around fork(2).
+#include <errno.h>
+
+#include <cstring>
+
+#include "allocator/base/fault.h"
+#include "allocator/os/live.h"
+#include "allocator/os/os.h"
+#include "allocator/promote/promoter.h"
+#include "allocator/pages/space.h"
+
+namespace secure_alloc {
+namespace {
+
+constexpr int kAccess = os::kReadable | os::kWritable;
+
+// What a child needs of its stack before it has its copies.
+constexpr size_t kForkFrames = 64 * kKiB;
+
+// Copies pages that the program may have made unreadable.
+int CopyFrom(const Piece& piece, char* to) {
+  if ((piece.protection & os::kReadable) != 0) {
+    std::memcpy(to, piece.address(), piece.bytes());
+    return 0;
+  }
+  void* const alias = os::Alias(piece.address(), piece.bytes());
+  if (alias == nullptr) return ENOMEM;
+  const int error = os::ProtectAs(alias, piece.bytes(), os::kReadable);
+  if (error == 0) std::memcpy(to, alias, piece.bytes());
+  os::Unmap(alias, piece.bytes());
+  return error;
+}
+
+}  // namespace
+
+int Promoter::MakeCopy(PromotedFile& file) {
+  DropCopy(file);
+  void* copy;
+  const size_t bytes = file.pages * kPageSize;
+  int error = os::MapSecretFile(bytes, /*inherit=*/true, &copy, &file.copy_inode);
+  if (error != 0) return error;
+  error = os::FaultIn(copy, bytes);
+  if (error != 0) {
+    os::Unmap(copy, bytes);
+    return error;
+  }
+  file.copy = static_cast<char*>(copy);
+  file.copy_pages = file.pages;
+  return 0;
+}
+
+int Promoter::MakeCopies() {
+  MutexLock lock(mutex_);
+  fork_under_way_ = true;
+  if (registry_.file_count() == 0) return 0;
+  const uintptr_t frame = Address(__builtin_frame_address(0));
+  int error = registry_.Reconcile();
+  if (error == 0 && registry_.Overlaps(frame - kForkFrames, frame + kPageSize)) error = EBUSY;
+  for (size_t i = 0; i < registry_.file_count() && error == 0; ++i) {
+    error = MakeCopy(registry_.file(i));
+  }
+  // The child will have to move them into place, and can't refuse to be.
+  if (error == 0) error = os::TryMove();
+  if (error != 0) DropCopies();
+  return error;
+}
+
+int Promoter::FillCopies() {
+  (void)registry_.Reconcile();  // Without it MakeCopies() has seen the same a moment ago.
+  for (size_t i = 0; i < registry_.count(); ++i) {
+    const Piece& piece = registry_.piece(i);
+    PromotedFile& file = registry_.FileOf(piece);
+    // Forked without our wrapper, or grown since.
+    if (file.copy == nullptr || file.copy_pages < file.pages) {
+      if (const int error = MakeCopy(file); error != 0) return error;
+    }
+    char* const to = file.copy + piece.first_page * kPageSize;
+    if (const int error = CopyFrom(piece, to); error != 0) return error;
+  }
+  return 0;
+}
+
+void Promoter::DropCopies() {
+  fork_under_way_ = false;
+  for (size_t i = 0; i < registry_.file_count(); ++i) DropCopy(registry_.file(i));
+}
+
+void Promoter::AdoptCopies() {
+  fork_under_way_ = false;
+  pool_.Forget();
+  for (size_t i = 0; i < registry_.count(); ++i) {
+    const Piece& piece = registry_.piece(i);
+    const char* const from = registry_.FileOf(piece).copy + piece.first_page * kPageSize;
+    SA_CHECK(os::AliasOver(const_cast<char*>(from), piece.address(), piece.bytes()) == 0);
+    SA_CHECK(os::KeepFromChildren(piece.address(), piece.bytes()) == 0);
+    if (piece.protection == kAccess) continue;
+    SA_CHECK(os::ProtectAs(piece.address(), piece.bytes(), piece.protection) == 0);
+  }
+  for (size_t i = 0; i < registry_.file_count(); ++i) {
+    const PromotedFile& file = registry_.file(i);
+    os::Unmap(file.copy, file.copy_pages * kPageSize);
+  }
+  registry_.AdoptCopies();
+}
+
+void Promoter::Abandon(void (*abandon)(void* address, size_t length)) {
+  fork_under_way_ = false;
+  pool_.Forget();
+  for (size_t i = 0; i < registry_.count(); ++i) {
+    const Piece& piece = registry_.piece(i);
+    // Elsewhere the child finds nothing; among our arenas no one else's memory may come to lie.
+    if (!space.Contains(piece.begin)) continue;
+    SA_CHECK(os::MapAnonymousOver(piece.address(), piece.bytes(), kAccess) == 0);
+    abandon(piece.address(), piece.bytes());
+  }
+  registry_.Forget();
+}
+
+}  // namespace secure_alloc
