@@ -42,12 +42,10 @@ bool Parse(int bits, Advice* advice) {
 
 // Zero bytes that are mapped, writable and the program's own.
 int WipeRange(uintptr_t begin, uintptr_t end) {
-  os::MappingReader reader;
+  os::MappingReader reader(begin);
   os::Mapping mapping;
   for (uintptr_t at = begin; at < end; at = mapping.end) {
-    do {
-      if (!reader.Next(&mapping)) return reader.error() != 0 ? EOPNOTSUPP : ENOMEM;
-    } while (mapping.end <= at);
+    if (!reader.Next(&mapping)) return reader.error() != 0 ? EOPNOTSUPP : ENOMEM;
     if (mapping.begin > at) return ENOMEM;
     if (mapping.shared && !mapping.secret) return EINVAL;
     if ((mapping.protection & os::kWritable) == 0) return EACCES;

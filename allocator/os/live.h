@@ -27,11 +27,12 @@ struct Mapping {
   uint64_t inode;
 };
 
-// Reads /proc/self/maps in the order of addresses. Mappings that come and go meanwhile may
-// be missed, those that stay are not.
+// The mappings that end behind an address, in order. Those that come and go meanwhile may be
+// missed, those that stay are not. From Linux 6.11 on the kernel is asked for each (PROCMAP_QUERY),
+// before that it writes /proc/self/maps for all.
 class MappingReader {
  public:
-  MappingReader();
+  explicit MappingReader(uintptr_t from = 0);
   ~MappingReader();
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
@@ -42,8 +43,12 @@ class MappingReader {
 
  private:
   [[nodiscard]] bool NextLine(char** line);
+  // 0, ENOENT at the end, ENOTTY if the kernel can't be asked so.
+  [[nodiscard]] int Ask(Mapping* mapping);
 
+  uintptr_t from_;
   int file_ = -1;
+  bool by_text_ = false;
   int error_ = 0;
   size_t begin_ = 0;  // of what is not read yet in text_
   size_t end_ = 0;

@@ -1,6 +1,7 @@
 // /proc/self/maps and /proc/self/pagemap, read without memory of our own.
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -44,6 +45,27 @@ uint64_t Number(const char** at, unsigned base) {
   }
 }
 
+// PROCMAP_QUERY of <linux/fs.h>, which Debian 12's does not have.
+struct Question {
+  uint64_t size, flags, address;
+  uint64_t begin, end, protection, page_size, offset, inode;
+  uint32_t device_major, device_minor;
+  uint32_t name_size, build_id_size;
+  uint64_t name, build_id;
+};
+constexpr unsigned long kAskForMapping = _IOWR('f', 17, Question);
+constexpr uint64_t kShared = 8, kThisOrNext = 16;
+
+// What the name says, once the inode is known.
+void Name(const char* name, Mapping* mapping) {
+  constexpr char kSecret[] = "/secretmem";
+  mapping->secret = mapping->inode != 0 && std::strncmp(name, kSecret, sizeof kSecret - 1) == 0;
+  mapping->stack = std::strncmp(name, "[stack", 6) == 0;
+  const bool ordinary = *name == '\0' || std::strcmp(name, "[heap]") == 0 || mapping->stack ||
+                        std::strncmp(name, "[anon", 5) == 0;
+  mapping->foreign = !mapping->secret && (mapping->inode != 0 || !ordinary);
+}
+
 // begin-end rwxp offset major:minor inode   path
 void Parse(const char* at, Mapping* mapping) {
   mapping->begin = Number(&at, 16);
@@ -62,17 +84,12 @@ void Parse(const char* at, Mapping* mapping) {
   ++at;
   mapping->inode = Number(&at, 10);
   while (*at == ' ') ++at;
-  constexpr char kSecret[] = "/secretmem";
-  mapping->secret = mapping->inode != 0 && std::strncmp(at, kSecret, sizeof kSecret - 1) == 0;
-  mapping->stack = std::strncmp(at, "[stack", 6) == 0;
-  const bool ordinary = *at == '\0' || std::strcmp(at, "[heap]") == 0 ||
-                        mapping->stack || std::strncmp(at, "[anon", 5) == 0;
-  mapping->foreign = !mapping->secret && (mapping->inode != 0 || !ordinary);
+  Name(at, mapping);
 }
 
 }  // namespace
 
-MappingReader::MappingReader() { error_ = OpenRead("/proc/self/maps", &file_); }
+MappingReader::MappingReader(uintptr_t from) : from_(from) { error_ = OpenRead("/proc/self/maps", &file_); }
 
 MappingReader::~MappingReader() {
   if (file_ >= 0) Syscall(__NR_close, file_);  // Read only: nothing can be lost.
@@ -107,20 +124,55 @@ bool MappingReader::NextLine(char** line) {
   }
 }
 
+int MappingReader::Ask(Mapping* mapping) {
+  char name[64] = "";
+  Question question = {};
+  question.size = sizeof question;
+  question.flags = kThisOrNext;
+  question.address = from_;
+  question.name = static_cast<uint64_t>(Int(name));
+  question.name_size = sizeof name;
+  long result = Syscall(__NR_ioctl, file_, kAskForMapping, Int(&question));
+  if (result == -ENAMETOOLONG) {
+    // Of a file; names of interest are short.
+    name[0] = '\0';
+    question.name_size = 0;
+    question.name = 0;
+    result = Syscall(__NR_ioctl, file_, kAskForMapping, Int(&question));
+  }
+  if (Failed(result)) return Error(result);
+  *mapping = {};
+  mapping->begin = question.begin;
+  mapping->end = question.end;
+  mapping->protection = static_cast<int>(question.protection & (kReadable | kWritable | kExecutable));
+  mapping->shared = (question.protection & kShared) != 0;
+  mapping->offset = question.offset;
+  mapping->inode = question.inode;
+  Name(name, mapping);
+  from_ = mapping->end;
+  return 0;
+}
+
 bool MappingReader::Next(Mapping* mapping) {
+  if (error_ != 0) return false;
+  if (!by_text_) {
+    const int error = Ask(mapping);
+    if (error == 0) return true;
+    if (error == ENOENT) return false;
+    by_text_ = true;  // An older kernel, or a sandbox.
+  }
   char* line;
-  if (error_ != 0 || !NextLine(&line)) return false;
-  Parse(line, mapping);
+  do {
+    if (!NextLine(&line)) return false;
+    Parse(line, mapping);
+  } while (mapping->end <= from_);
   return true;
 }
 
 int FindMapping(uintptr_t address, Mapping* mapping) {
-  MappingReader reader;
-  while (reader.Next(mapping)) {
-    if (mapping->begin > address) return ENOMEM;
-    if (address < mapping->end) return 0;
-  }
-  return reader.error() != 0 ? reader.error() : ENOMEM;
+  MappingReader reader(address);
+  if (!reader.Next(mapping)) return reader.error() != 0 ? reader.error() : ENOMEM;
+  return mapping->begin <= address ? 0 : ENOMEM;
 }
 
 bool IsLocked(void* page) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "allocator/os/internal.h"
@@ -21,14 +20,16 @@ constexpr int kFirstSignal = 35, kLastSignal = 64;
 
 enum State : uint32_t { kSent, kStopped, kGone };
 
+struct Target {
+  uint32_t thread;
+  uint32_t state;
+};
+
 struct Stop {
   uint32_t round = 0;  // odd while threads are to wait; they sleep on it
   uint32_t events = 0;
   unsigned threads = 0;
-  struct {
-    uint32_t thread;
-    uint32_t state;
-  } thread[kMostThreads] = {};
+  Target thread[kMostThreads] = {};
   int signal = 0;
   KernelSigaction old_action = {};
 };
@@ -114,6 +115,23 @@ bool IsBlockedIn(uint32_t thread) {
   return (value >> ((stop.signal - 1) % 4) & 1) != 0;
 }
 
+uint64_t Now() {
+  struct timespec now = {};
+  Syscall(__NR_clock_gettime, CLOCK_MONOTONIC, Int(&now));
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// A thread that has just begun, or is leaving the handler since the last time, blocks signals
+// for a moment.
+bool WaitUntilUnblocked(uint32_t thread) {
+  for (const uint64_t deadline = Now() + kPatience; IsBlockedIn(thread);) {
+    if (Now() > deadline) return false;
+    struct timespec moment = {0, 100'000};
+    Syscall(__NR_nanosleep, Int(&moment), 0);
+  }
+  return true;
+}
+
 // Signals a thread that has not been yet.
 int StopThread(uint32_t thread, void* sent_any) {
   if (thread == ThreadId()) return 0;
@@ -121,7 +139,7 @@ int StopThread(uint32_t thread, void* sent_any) {
     // A number may be given out again.
     if (stop.thread[i].thread == thread && stop.thread[i].state != kGone) return 0;
   }
-  if (stop.threads == kMostThreads || IsBlockedIn(thread)) return EBUSY;
+  if (stop.threads == kMostThreads || !WaitUntilUnblocked(thread)) return EBUSY;
   stop.thread[stop.threads] = {thread, kSent};
   __atomic_store_n(&stop.threads, stop.threads + 1, __ATOMIC_RELEASE);
   if (Syscall(__NR_tgkill, ProcessId(), thread, stop.signal) != 0) {
@@ -143,12 +161,6 @@ bool AllStopped() {
     }
   }
   return all;
-}
-
-uint64_t Now() {
-  struct timespec now = {};
-  Syscall(__NR_clock_gettime, CLOCK_MONOTONIC, Int(&now));
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 int WaitForAll() {

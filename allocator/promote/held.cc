@@ -32,11 +32,10 @@ struct Range {
 
 // --- The caller's stack ------------------------------------------------------------
 
-// Below: what this call still needs. Above: the frames of the exported functions.
-constexpr size_t kBelow = 128 * kKiB, kAbove = 512;
+// What the call may still need, and its return address.
+constexpr size_t kBelow = 128 * kKiB, kAbove = 16;
 
-bool HoldsThisFrame(const Range& range) {
-  const uintptr_t frame = Address(__builtin_frame_address(0));
+bool HoldsFrame(const Range& range, uintptr_t frame) {
   const uintptr_t end = RoundUp(frame + kAbove, kPageSize);
   if (!range.Overlaps(frame - kBelow, end)) return false;
   os::Mapping stack;
@@ -149,9 +148,9 @@ bool HoldsArenaHead(const Range& range) {
 
 }  // namespace
 
-int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method) {
+int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* frame) {
   const Range range = {begin, end};
-  if (HoldsThisFrame(range)) return EBUSY;
+  if (HoldsFrame(range, Address(frame))) return EBUSY;
   Libraries libraries = {range, false, Address(__builtin_thread_pointer()), 0};
   dl_iterate_phdr(LookAtModule, &libraries);
   if (libraries.hit || HoldsOpenFile(range) || HoldsArenaHead(range)) return EBUSY;

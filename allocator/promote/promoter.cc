@@ -80,12 +80,10 @@ class Promoter::Plan {
     count_ = 0;
     bytes_ = 0;
     next_ = begin;
-    os::MappingReader reader;
+    os::MappingReader reader(begin);
     os::Mapping mapping;
     while (next_ < end && count_ < kSegments) {
-      do {
-        if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
-      } while (mapping.end <= next_);
+      if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
       if (mapping.begin > next_) return ENOMEM;
       const uintptr_t until = std::min(end, mapping.end);
       if (!mapping.secret) {
@@ -124,7 +122,8 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
   if (!MayConvert(begin, end)) return EINVAL;
   Converter converter;
   if (const int error = converter.Open(how.method, Converter::kPromote); error != 0) return Translate(error);
-  if (const int error = CheckNotHeld(begin, end, converter.method()); error != 0) {
+  const void* const frame = __builtin_frame_address(0);
+  if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
   }
   os::SignalsBlocked no_handlers;
@@ -210,14 +209,16 @@ void Promoter::UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) {
 int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
   Converter converter;
   if (const int error = converter.Open(method, Converter::kDemote); error != 0) return Translate(error);
-  if (const int error = CheckNotHeld(begin, end, converter.method()); error != 0) {
+  const void* const frame = __builtin_frame_address(0);
+  if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
   }
   os::SignalsBlocked no_handlers;
   MutexLock lock(mutex_);
-  if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
-  if (!registry_.Covers(begin, end)) {
-    if (const int error = CheckDemotable(begin, end); error != 0) return error;
+  bool as_known;
+  if (const int error = CheckDemotable(begin, end, &as_known); error != 0) return error;
+  if (!as_known) {
+    if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
   }
   for (uintptr_t at = begin; at < end;) {
     const size_t index = registry_.FirstBehind(at);
@@ -232,17 +233,24 @@ int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
   return 0;
 }
 
-int Promoter::CheckDemotable(uintptr_t begin, uintptr_t end) const {
-  os::MappingReader reader;
+// *as_known: the registry knows what lies in the range, and no more than that.
+int Promoter::CheckDemotable(uintptr_t begin, uintptr_t end, bool* as_known) {
+  os::MappingReader reader(begin);
   os::Mapping mapping;
+  size_t pages = 0;
+  *as_known = true;
   for (uintptr_t at = begin; at < end; at = mapping.end) {
-    do {
-      if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
-    } while (mapping.end <= at);
+    if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
     if (mapping.begin > at) return ENOMEM;
+    if (!mapping.secret) continue;
     // Secret by other means: an arena's, or the program's own.
-    if (mapping.secret && registry_.FindFile(mapping.inode) == nullptr) return EINVAL;
+    if (registry_.FindFile(mapping.inode) == nullptr) return EINVAL;
+    const uintptr_t until = std::min(end, mapping.end);
+    pages += (until - at) / kPageSize;
+    const size_t index = registry_.FirstBehind(at);
+    *as_known &= index < registry_.count() && registry_.piece(index).Is(mapping, at, until);
   }
+  *as_known &= pages == registry_.PagesIn(begin, end);
   return 0;
 }
 

@@ -58,12 +58,12 @@ bool Registry::Overlaps(uintptr_t begin, uintptr_t end) const {
   return index < count() && pieces_[index].begin < end;
 }
 
-bool Registry::Covers(uintptr_t begin, uintptr_t end) const {
-  for (size_t i = FirstBehind(begin); begin < end; ++i) {
-    if (i == count() || pieces_[i].begin > begin) return false;
-    begin = pieces_[i].end();
+size_t Registry::PagesIn(uintptr_t begin, uintptr_t end) const {
+  size_t pages = 0;
+  for (size_t i = FirstBehind(begin); i < count() && pieces_[i].begin < end; ++i) {
+    pages += (std::min(end, pieces_[i].end()) - std::max(begin, pieces_[i].begin)) / kPageSize;
   }
-  return true;
+  return pages;
 }
 
 size_t Registry::bytes() const {

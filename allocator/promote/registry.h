@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "allocator/os/live.h"
 #include "allocator/pages/budget.h"
 #include "allocator/promote/converter.h"
 #include "allocator/promote/table.h"
@@ -44,6 +45,12 @@ struct Piece {
   uintptr_t end() const { return begin + pages * kPageSize; }
   char* address() const { return reinterpret_cast<char*>(begin); }
   size_t bytes() const { return pages * kPageSize; }
+  // Are the pages from `at` to `until` those of this piece, as the kernel has them?
+  bool Is(const os::Mapping& mapping, uintptr_t at, uintptr_t until) const {
+    return begin <= at && until <= end() && inode == mapping.inode &&
+           protection == mapping.protection &&
+           begin - first_page * kPageSize == mapping.begin - mapping.offset;
+  }
 };
 
 class Registry {
@@ -67,7 +74,7 @@ class Registry {
   PromotedFile& FileOf(const Piece& piece);
   const PromotedFile* FindFile(uint64_t inode) const;  // null: not promoted memory
   bool Overlaps(uintptr_t begin, uintptr_t end) const;
-  bool Covers(uintptr_t begin, uintptr_t end) const;
+  size_t PagesIn(uintptr_t begin, uintptr_t end) const;
   size_t bytes() const;
 
   // Agrees with the kernel again. 0 or errno: then nothing has changed.

@@ -1,0 +1,282 @@
+// Memory changes its protection where it lies: nothing is lost, and the kernel agrees.
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/promote/range.h"
+
+namespace secure_alloc::test {
+namespace {
+
+class ByMethod : public testing::TestWithParam<int> {
+ protected:
+  int Secret() const { return SECALLOC_MADV_SECRET | GetParam(); }
+  int Normal() const { return SECALLOC_MADV_NORMAL | GetParam(); }
+};
+
+TEST_P(ByMethod, KeepsContentsAndProtection) {
+  for (const size_t pages : {1, 3, 25, 256, 700}) {
+    for (const int protection : {PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE}) {
+      const Range range(pages);
+      ASSERT_EQ(mprotect(range.begin(), range.bytes(), protection), 0);
+      ASSERT_EQ(range.Advise(Secret()), 0) << pages;
+      EXPECT_TRUE(IsSecret(range.begin()) && IsSecret(range.at(pages - 1)));
+      EXPECT_FALSE(IsSecret(range.begin() - 1) || IsSecret(range.at(pages)));
+      EXPECT_TRUE(IsSecretToKernel(range.begin()));
+      EXPECT_EQ(ProtectionOf(range.begin()), protection);
+      EXPECT_FALSE(IsReadableByOthers(range.begin()));
+      ASSERT_EQ(range.Advise(Normal()), 0);
+      EXPECT_FALSE(IsSecret(range.begin()) || IsSecretToKernel(range.begin()));
+      EXPECT_EQ(ProtectionOf(range.begin()), protection);
+      ASSERT_EQ(mprotect(range.begin(), range.bytes(), PROT_READ | PROT_WRITE), 0);
+      EXPECT_TRUE(range.IsIntact());
+      EXPECT_TRUE(IsReadableByOthers(range.begin()));
+    }
+  }
+}
+
+// One counter for each thread, on the same page.
+TEST_P(ByMethod, LosesNoWriteOfOtherThreads) {
+  constexpr int kWriters = 3, kRounds = 60;
+  const Range range(5);
+  memset(range.begin(), 0, range.bytes());
+  std::atomic<bool> stop = false;
+  std::vector<uint64_t> counts(kWriters);
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([&, i] {
+      // A word of its own, one that all count in, and one on another page.
+      auto* const own = reinterpret_cast<std::atomic<uint64_t>*>(range.at(0) + 64 * i);
+      auto* const all = reinterpret_cast<std::atomic<uint64_t>*>(range.at(0) + 1024);
+      auto* const far = reinterpret_cast<volatile uint64_t*>(range.at(3) + 64 * i);
+      while (!stop) {
+        ++*own;
+        ++*all;
+        *far = *far + 1;
+        ++counts[i];
+      }
+    });
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    ASSERT_EQ(range.Advise(Secret()), 0);
+    ASSERT_EQ(range.Advise(Normal()), 0);
+  }
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
+  uint64_t sum = 0;
+  for (int i = 0; i < kWriters; ++i) {
+    EXPECT_EQ(*reinterpret_cast<uint64_t*>(range.at(0) + 64 * i), counts[i]);
+    EXPECT_EQ(*reinterpret_cast<uint64_t*>(range.at(3) + 64 * i), counts[i]);
+    sum += counts[i];
+  }
+  EXPECT_EQ(*reinterpret_cast<uint64_t*>(range.at(0) + 1024), sum);
+}
+
+TEST_P(ByMethod, LeavesNothingBehind) {
+  const Range range(25);
+  ASSERT_EQ(range.Advise(Secret()), 0);
+  ASSERT_EQ(range.Advise(Normal()), 0);
+  secalloc_trim();
+  const size_t descriptors = Descriptors(), mappings = Mappings();
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(range.Advise(Secret()), 0);
+    ASSERT_EQ(range.Advise(Normal()), 0);
+  }
+  secalloc_trim();
+  EXPECT_EQ(Descriptors(), descriptors);
+  EXPECT_LE(Mappings(), mappings + 1);  // The kernel may not have merged all of them.
+  EXPECT_EQ(Stats().promoted_bytes + Stats().promotion_pool_bytes, 0u);
+  EXPECT_EQ(Stats().arena_bytes, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, ByMethod, testing::ValuesIn(kMethods));
+
+TEST(Promoter, GoesMappingByMapping) {
+  const Range range(9);
+  ASSERT_EQ(mprotect(range.at(2), kPage, PROT_READ), 0);
+  ASSERT_EQ(mprotect(range.at(5), 2 * kPage, PROT_NONE), 0);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  for (size_t page = 0; page < 9; ++page) EXPECT_TRUE(IsSecret(range.at(page)));
+  EXPECT_EQ(ProtectionOf(range.at(1)), PROT_READ | PROT_WRITE);
+  EXPECT_EQ(ProtectionOf(range.at(2)), PROT_READ);
+  EXPECT_EQ(ProtectionOf(range.at(6)), PROT_NONE);
+  ASSERT_EQ(mprotect(range.begin(), range.bytes(), PROT_READ | PROT_WRITE), 0);
+  EXPECT_TRUE(range.IsIntact());
+}
+
+TEST(Promoter, TakesMoreMappingsThanItLooksAtAtOnce) {
+  constexpr size_t kPages = 150;
+  const Range range(kPages);
+  for (size_t page = 1; page < kPages; page += 2) {
+    ASSERT_EQ(mprotect(range.at(page), kPage, PROT_READ), 0);
+  }
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  for (size_t page = 0; page < kPages; ++page) ASSERT_TRUE(IsSecret(range.at(page))) << page;
+  EXPECT_TRUE(range.IsIntact());
+}
+
+TEST(Promoter, SecretStaysSecretAndOrdinaryOrdinary) {
+  const Range range(4);
+  EXPECT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  ASSERT_EQ(Range::Advise(range.at(1), kPage, SECALLOC_MADV_SECRET), 0);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  EXPECT_EQ(Stats().promoted_bytes, 4 * kPage);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  EXPECT_EQ(Stats().promoted_bytes, 4 * kPage);
+  EXPECT_TRUE(range.IsIntact());
+}
+
+TEST(Promoter, APartCanBeDemoted) {
+  const Range range(8);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  ASSERT_EQ(Range::Advise(range.at(2), 3 * kPage, SECALLOC_MADV_NORMAL), 0);
+  for (size_t page = 0; page < 8; ++page) EXPECT_EQ(IsSecret(range.at(page)), page < 2 || page > 4);
+  EXPECT_TRUE(range.IsIntact());
+  EXPECT_EQ(Stats().promoted_bytes, 5 * kPage);
+  EXPECT_GE(Stats().arena_bytes, 8 * kPage);  // The kernel has all of the file, until it dies.
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  EXPECT_TRUE(range.IsIntact());
+  secalloc_trim();
+  EXPECT_EQ(Stats().arena_bytes, 0u);
+}
+
+TEST(Promoter, WipeZeroesAndKeepsTheProtection) {
+  const Range range(2);
+  ASSERT_EQ(Range::Advise(range.at(1), kPage, SECALLOC_MADV_SECRET), 0);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_WIPE), 0);
+  for (size_t i = 0; i < range.bytes(); ++i) ASSERT_EQ(range.begin()[i], 0);
+  EXPECT_FALSE(IsSecret(range.at(0)));
+  EXPECT_TRUE(IsSecret(range.at(1)));
+}
+
+TEST(Promoter, ReservedPagesAreUsed) {
+  ASSERT_EQ(Range::Advise(nullptr, 5 * kPage, SECALLOC_MADV_RESERVE), 0);
+  EXPECT_EQ(Stats().promotion_pool_bytes, 5 * kPage);
+  const Range range(5);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  EXPECT_EQ(Stats().promotion_pool_bytes, 0u);
+  EXPECT_TRUE(range.IsIntact());
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  EXPECT_EQ(Stats().promotion_pool_bytes, 5 * kPage);
+  secalloc_trim();
+}
+
+TEST(Promoter, TellsTheMethod) {
+  const Range range(1);
+  for (const int method : kMethods) {
+    ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET | method), 0);
+    struct secalloc_info info;
+    ASSERT_EQ(secalloc_query(range.begin(), &info), 0);
+    EXPECT_EQ(info.promoted, static_cast<unsigned>(method));
+    EXPECT_EQ(info.dumped, 0);
+    ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  }
+}
+
+// --- What the program does with promoted memory ------------------------------------
+
+TEST(Program, MunmapReturnsThePagesToTheKernel) {
+  constexpr size_t kPages = 2048;
+  char* const memory = static_cast<char*>(
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  memset(memory, 1, kPages * kPage);
+  ASSERT_EQ(Range::Advise(memory, kPages * kPage, SECALLOC_MADV_SECRET), 0);
+  const size_t before = MachineStatusOf("Unevictable");
+  ASSERT_EQ(munmap(memory, kPages * kPage), 0);
+  // Others use the machine as well.
+  EXPECT_LT(MachineStatusOf("Unevictable") + 7000, before);
+  EXPECT_EQ(Stats().promoted_bytes, 0u);
+  EXPECT_EQ(Stats().arena_bytes, Stats().promotion_pool_bytes);
+}
+
+TEST(Program, MayMoveItByMremap) {
+  Range range(2);
+  const Range other(2);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  memcpy(range.begin(), "moved", 6);
+  ASSERT_EQ(mremap(range.begin(), 2 * kPage, 2 * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, other.begin()),
+            other.begin());
+  range.Disown();
+  EXPECT_STREQ(other.begin(), "moved");
+  EXPECT_TRUE(IsSecret(other.begin()));
+  EXPECT_EQ(Stats().promoted_bytes, 2 * kPage);
+  ASSERT_EQ(other.Advise(SECALLOC_MADV_NORMAL), 0);
+  EXPECT_STREQ(other.begin(), "moved");
+  EXPECT_FALSE(IsSecretToKernel(other.begin()));
+}
+
+TEST(Program, MayGrowItByMremap) {
+  Range range(1);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  char* const grown = static_cast<char*>(mremap(range.begin(), kPage, 3 * kPage, MREMAP_MAYMOVE));
+  range.Disown();
+  ASSERT_NE(grown, MAP_FAILED);
+  grown[3 * kPage - 1] = 'x';
+  EXPECT_TRUE(IsSecret(grown + 2 * kPage));
+  EXPECT_EQ(Stats().promoted_bytes, 3 * kPage);
+  EXPECT_EQ(Stats().arena_bytes - Stats().promotion_pool_bytes, 3 * kPage);
+  ASSERT_EQ(Range::Advise(grown, 3 * kPage, SECALLOC_MADV_NORMAL), 0);
+  EXPECT_EQ(grown[3 * kPage - 1], 'x');
+  munmap(grown, 3 * kPage);
+}
+
+TEST(Program, MayProtectItByMprotect) {
+  const Range range(4);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  ASSERT_EQ(mprotect(range.at(1), kPage, PROT_NONE), 0);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  EXPECT_EQ(ProtectionOf(range.at(1)), PROT_NONE);
+  EXPECT_EQ(ProtectionOf(range.at(2)), PROT_READ | PROT_WRITE);
+  ASSERT_EQ(mprotect(range.at(1), kPage, PROT_READ | PROT_WRITE), 0);
+  EXPECT_TRUE(range.IsIntact());
+}
+
+// What lies there now is not what was promoted.
+TEST(Program, MayMapOtherMemoryInItsPlace) {
+  const Range range(2);
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  ASSERT_EQ(mmap(range.begin(), 2 * kPage, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+            range.begin());
+  range.Fill();
+  EXPECT_FALSE(IsSecret(range.begin()));
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
+  EXPECT_TRUE(range.IsIntact());
+  ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
+  EXPECT_TRUE(IsSecret(range.begin()));
+  EXPECT_TRUE(range.IsIntact());
+}
+
+TEST(Program, HugePagesBecomeSmallSecretOnes) {
+  constexpr size_t kHuge = 2 << 20;
+  char* const memory = static_cast<char*>(
+      mmap(nullptr, 2 * kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* const begin =
+      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory) + kHuge - 1) & ~(kHuge - 1));
+  madvise(begin, kHuge, MADV_HUGEPAGE);
+  Range::Fill(begin, kHuge);
+  ASSERT_EQ(Range::Advise(begin + 5 * kPage, 8 * kPage, SECALLOC_MADV_SECRET), 0);
+  EXPECT_TRUE(IsSecret(begin + 5 * kPage));
+  EXPECT_TRUE(Range::IsIntact(begin, kHuge));
+  munmap(memory, 2 * kHuge);
+}
+
+TEST(Program, MayShrinkItsBreak) {
+  char* const end = static_cast<char*>(sbrk(0));
+  char* const in_break =
+      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(end) + kPage - 1) & ~(kPage - 1));
+  ASSERT_EQ(brk(in_break + 2 * kPage), 0);
+  Range::Fill(in_break, 2 * kPage);
+  ASSERT_EQ(Range::Advise(in_break, kPage, SECALLOC_MADV_SECRET), 0);
+  EXPECT_TRUE(IsSecret(in_break) && Range::IsIntact(in_break, 2 * kPage));
+  ASSERT_EQ(brk(end), 0);
+  EXPECT_EQ(Stats().promoted_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace secure_alloc::test
