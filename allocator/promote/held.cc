@@ -33,14 +33,10 @@ struct Range {
 // --- The caller's stack ------------------------------------------------------------
 
 // What the call may still need, and its return address.
-constexpr size_t kBelow = 128 * kKiB, kAbove = 16;
+constexpr size_t kBelow = 16 * kKiB, kAbove = 16;
 
 bool HoldsFrame(const Range& range, uintptr_t frame) {
-  const uintptr_t end = RoundUp(frame + kAbove, kPageSize);
-  if (!range.Overlaps(frame - kBelow, end)) return false;
-  os::Mapping stack;
-  const bool known = os::FindMapping(frame, &stack) == 0;
-  return range.Overlaps(known ? std::max(stack.begin, frame - kBelow) : frame - kBelow, end);
+  return range.Overlaps(frame - kBelow, RoundUp(frame + kAbove, kPageSize));
 }
 
 // --- Variables of libraries --------------------------------------------------------

@@ -18,22 +18,24 @@ namespace {
 using test::Range;
 using test::kPage;
 
-// Refuses the `skip`th question about one step.
+// Refuses some questions about one step.
 Step refused_step = Step::kSteps;
 int skip = 0;
+int refusals_left = 0;
 int refusals = 0;
 
 int Refuse(Step step) {
-  if (step != refused_step || skip-- > 0) return 0;
+  if (step != refused_step || skip-- > 0 || refusals_left-- <= 0) return 0;
   ++refusals;
   return ENOMEM;
 }
 
 class Refusal {
  public:
-  Refusal(Step step, int after) {
+  Refusal(Step step, int after, int times = 1) {
     refused_step = step;
     skip = after;
+    refusals_left = times;
     refusals = 0;
     step_hook = Refuse;
   }
@@ -139,7 +141,7 @@ TEST_P(EachStep, OfADemotionLeavesTheRestSecret) {
         EXPECT_EQ(test::ProtectionOf(range.at(page)), protection);
         const bool secret = test::IsSecretToKernel(range.at(page));
         EXPECT_EQ(secret, test::IsSecret(range.at(page)));
-        if (page > 0) EXPECT_TRUE(secret || !secret_before);  // What is done is done in order.
+        EXPECT_TRUE(page == 0 || secret || !secret_before);  // Done in order.
         secret_before = secret;
       }
       EXPECT_EQ(secret_before, refusal.happened());
@@ -196,6 +198,23 @@ TEST(Undo, OfWhatWasPromotedBeforeTheRefusal) {
     EXPECT_EQ(test::Stats().promoted_bytes, 0u);
   }
   EXPECT_TRUE(ContentsHold(range, true));
+}
+
+// The refusal goes on: what can't be undone is secret, and said to be.
+TEST(Undo, MayBeRefusedToo) {
+  const Range range(kPages);
+  {
+    const Writer writer(range.begin());
+    const Refusal refusal(Step::kTable, 2, 100);
+    EXPECT_EQ(range.Advise(SECALLOC_MADV_SECRET), ENOMEM);
+    step_hook = nullptr;
+    for (size_t page = 0; page < kPages; ++page) {
+      EXPECT_EQ(test::IsSecret(range.at(page)), page < 6);
+      EXPECT_EQ(test::IsSecretToKernel(range.at(page)), page < 6);
+    }
+  }
+  EXPECT_TRUE(ContentsHold(range, true));
+  EXPECT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
 }
 
 // What was secret before the call is not the call's to undo.

@@ -1,1 +1,1 @@
-// x
+#include <gtest/gtest.h>
