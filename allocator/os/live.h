@@ -97,6 +97,12 @@ void WakeFaults(int file, void* address, size_t length);
 // on failure.
 [[nodiscard]] int PlacePages(int file, void* to, const void* from, size_t length, size_t* done);
 
+// Moves private pages from one range to another that is watched through `file` and was never
+// touched, if none is pinned: by a transfer under way (O_DIRECT), or for good (io_uring's buffers).
+// The kernel refuses with EBUSY; pages that a child shares count as pinned unless they were
+// just written to. Of *moved bytes, also on failure. EINVAL: this kernel (before 6.8) can't tell.
+[[nodiscard]] int MoveUnpinned(int file, void* from, void* to, size_t length, size_t* moved);
+
 // Moves `from`, watched through `file` with `follow`, over `to`; the range stays watched.
 // EAGAIN: no thread to take the event.
 [[nodiscard]] int MoveWatched(int file, void* from, void* to, size_t length);

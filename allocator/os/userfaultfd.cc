@@ -24,6 +24,14 @@
 namespace secure_alloc::os {
 namespace {
 
+// UFFDIO_MOVE of <linux/userfaultfd.h>, which Debian 12's does not have.
+struct MovePages {
+  uint64_t to, from, length, mode;
+  int64_t moved;
+};
+constexpr unsigned long kMovePages = _IOWR(UFFDIO, 0x05, MovePages);
+constexpr uint64_t kMayHaveHoles = 2;
+
 constexpr long kFileFlags = O_CLOEXEC | O_NONBLOCK;
 
 // By privilege, or by the device's permissions.
@@ -104,6 +112,21 @@ int PlacePages(int file, void* to, const void* from, size_t length, size_t* done
     if (copy.copy > 0) *done += static_cast<size_t>(copy.copy);
     // EAGAIN: the memory map was changing.
     if (Failed(result) && result != -EAGAIN && result != -EINTR) return Error(result);
+  }
+  return 0;
+}
+
+int MoveUnpinned(int file, void* from, void* to, size_t length, size_t* moved) {
+  // So often the kernel may find a page busy with its own affairs.
+  constexpr int kAttempts = 1000;
+  *moved = 0;
+  for (int attempt = 0; *moved < length; ++attempt) {
+    MovePages move = {static_cast<uint64_t>(Int(to)) + *moved,
+                      static_cast<uint64_t>(Int(from)) + *moved, length - *moved, kMayHaveHoles, 0};
+    const long result = Syscall(__NR_ioctl, file, kMovePages, Int(&move));
+    if (move.moved > 0) *moved += static_cast<size_t>(move.moved);
+    if (!Failed(result)) continue;
+    if ((result != -EAGAIN && result != -EINTR) || attempt == kAttempts) return Error(result);
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "allocator/base/bits.h"
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/live.h"
@@ -62,9 +63,7 @@ int Converter::CloseToOthers(char* place, char* staging, size_t length) {
   if (method_ == Method::kStop) {
     if (const int error = Refused(Step::kStop) ?: os::StopThreads(); error != 0) return error;
   } else {
-    // Tells whether such pages can be exchanged at all.
-    int error = OpenFaults(method_, kPromote);
-    if (error == 0) error = Refused(Step::kWatch) ?: os::WatchFaults(faults_[kPromote], place, length);
+    const int error = Refused(Step::kWatch) ?: os::WatchFaults(faults_[kPromote], place, length);
     if (error != 0) return error;
   }
   const int error = Refused(Step::kMoveAway) ?: os::MoveAway(place, staging, length);
@@ -77,42 +76,108 @@ int Converter::CloseToOthers(char* place, char* staging, size_t length) {
   return error;
 }
 
-int Converter::FillAndPlace(char* place, size_t length, int protection, char* secret,
-                            char* staging, bool unshared) {
-  if (const int error = MakeAccessible(staging, length, protection); error != 0) return error;
-  std::memcpy(secret, staging, length);
+// Where the old pages are: the first of them may have moved on from staging.
+struct Converter::OldPages {
+  char* staging;
+  char* beyond;  // null: not reserved
+  size_t length;
+  size_t moved;  // bytes that are beyond
+
+  void Wipe() const {
+    WipeBytes(beyond, moved);
+    WipeBytes(staging + moved, length - moved);
+  }
+  void Unmap() const {
+    if (beyond != nullptr) os::Unmap(beyond, length);
+    os::Unmap(staging, length);
+  }
+  [[nodiscard]] int ProtectAs(int protection) const {
+    const int error = moved == 0 ? 0 : os::ProtectAs(beyond, moved, protection);
+    if (error != 0 || moved == length) return error;
+    return os::ProtectAs(staging + moved, length - moved, protection);
+  }
+  // What they leave is a hole, in which others may map: only the rest is ours to unmap.
+  void MoveBack(char* place) const {
+    if (moved > 0) {
+      SA_CHECK(os::Move(beyond, place, moved) == 0);
+      os::Unmap(staging, moved);
+    }
+    if (moved == length) return;
+    SA_CHECK(os::Move(staging + moved, place + moved, length - moved) == 0);
+    if (beyond != nullptr) os::Unmap(beyond + moved, length - moved);
+  }
+};
+
+// Where the old pages can go if none is pinned; nobody ever waits for these.
+int Converter::MakeRoomBeyond(OldPages& old) {
+  // Any userfaultfd will do. Without one pins can't be seen.
+  if (method_ == Method::kStop && OpenFaults(Method::kUserFaults, kPromote) != 0) return 0;
+  old.beyond = static_cast<char*>(os::MapAnonymous(old.length));
+  if (old.beyond == nullptr) return ENOMEM;
+  const int error = os::WatchFaults(faults_[kPromote], old.beyond, old.length);
+  if (error != 0) os::Unmap(old.beyond, old.length);
+  return error;
+}
+
+// A device that goes on writing to an old page would write into what is freed.
+int Converter::LeavePins(OldPages& old) {
+  if (old.beyond == nullptr) return 0;
+  // Pages that a child shares become our own: they are not pinned.
+  for (char* page = old.staging; page < old.staging + old.length; page += kPageSize) {
+    *static_cast<volatile char*>(page) = *page;
+  }
+  const int error =
+      Refused(Step::kUnpin) ?: os::MoveUnpinned(faults_[kPromote], old.staging, old.beyond,
+                                                old.length, &old.moved);
+  return error == EINVAL && old.moved == 0 ? 0 : error;
+}
+
+int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages& old,
+                            bool unshared) {
+  if (const int error = MakeAccessible(old.staging, old.length, protection); error != 0) {
+    return error;
+  }
+  std::memcpy(secret, old.staging, old.length);
   if (unshared) {
     bool shared;
-    if (const int error = os::IsSharedWithOthers(staging, length, &shared); error != 0) {
+    if (const int error = os::IsSharedWithOthers(old.staging, old.length, &shared); error != 0) {
       return error;
     }
     if (shared) return EBUSY;
   }
+  if (const int error = LeavePins(old); error != 0) return error;
   if (protection != kAccess) {
-    const int error = Refused(Step::kAccess) ?: os::ProtectAs(secret, length, protection);
+    const int error = Refused(Step::kAccess) ?: os::ProtectAs(secret, old.length, protection);
     if (error != 0) return error;
   }
-  return Refused(Step::kPlace) ?: os::Move(secret, place, length);
+  return Refused(Step::kPlace) ?: os::Move(secret, place, old.length);
 }
 
 int Converter::Promote(char* place, size_t length, int protection, char* secret, bool unshared) {
   char* const staging =
       Refused(Step::kStaging) != 0 ? nullptr : static_cast<char*>(os::Reserve(length));
   if (staging == nullptr) return ENOMEM;
-  int error = CloseToOthers(place, staging, length);
+  OldPages old = {staging, nullptr, length, 0};
+  int error = method_ == Method::kStop ? 0 : OpenFaults(method_, kPromote);
+  if (error == 0) error = MakeRoomBeyond(old);
   if (error != 0) {
     os::Unmap(staging, length);
     return error;
   }
-  error = FillAndPlace(place, length, protection, secret, staging, unshared);
+  error = CloseToOthers(place, staging, length);
+  if (error != 0) {
+    old.Unmap();
+    return error;
+  }
+  error = FillAndPlace(place, protection, secret, old, unshared);
   if (error != 0) {
     if (protection != kAccess) {
-      // Two ranges of their own: no map entry is needed.
-      SA_CHECK(os::ProtectAs(staging, length, protection) == 0);
+      // Ranges of their own: no map entry is needed.
+      SA_CHECK(old.ProtectAs(protection) == 0);
       SA_CHECK(os::ProtectAs(secret, length, kAccess) == 0);
     }
     WipeBytes(secret, length);
-    SA_CHECK(os::Move(staging, place, length) == 0);
+    old.MoveBack(place);
   }
   if (method_ == Method::kStop) {
     os::ResumeThreads();
@@ -120,8 +185,8 @@ int Converter::Promote(char* place, size_t length, int protection, char* secret,
     os::WakeFaults(faults_[kPromote], place, length);
   }
   if (error != 0) return error;
-  WipeBytes(staging, length);
-  os::Unmap(staging, length);
+  old.Wipe();
+  old.Unmap();
   return 0;
 }
 

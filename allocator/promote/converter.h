@@ -11,7 +11,8 @@
 // Promotion of [p, p + n), private anonymous memory, to the secret pages s:
 //   staging    reserved space
 //   watch p;   move p away to staging: who touches p waits from here on
-//   copy staging to s;   move s over p;   wake;   wipe staging
+//   copy staging to s;   move the old pages on, which the kernel refuses if any is pinned
+//   move s over p;   wake;   wipe the old pages
 // Demotion:
 //   alias of p;   watch fresh pages;   move them over p (they stay watched)
 //   place copies of the alias's pages in p, each wakes who waits for it
@@ -51,8 +52,11 @@ class Converter {
 
  private:
   [[nodiscard]] int CloseToOthers(char* place, char* staging, size_t length);
-  [[nodiscard]] int FillAndPlace(char* place, size_t length, int protection, char* secret,
-                                 char* staging, bool unshared);
+  struct OldPages;
+  [[nodiscard]] int FillAndPlace(char* place, int protection, char* secret, OldPages& old,
+                                 bool unshared);
+  [[nodiscard]] int MakeRoomBeyond(OldPages& old);
+  [[nodiscard]] int LeavePins(OldPages& old);
   [[nodiscard]] int PlaceWatched(char* place, size_t length, int protection, char* fresh);
   [[nodiscard]] int FillWatched(char* place, size_t length, int protection, char* secret,
                                 size_t* done);

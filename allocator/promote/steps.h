@@ -10,6 +10,7 @@ enum class Step {
   kWatch,
   kMoveAway,
   kAccess,       // making pages readable and writable for us
+  kUnpin,        // the old pages away from whoever pins them
   kPlace,        // the new pages to where the old ones were
   kAlias,
   kFresh,        // ordinary pages for a demotion
