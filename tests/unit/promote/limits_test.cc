@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "allocator/entry/entry.h"
 #include "tests/unit/promote/range.h"
 
 namespace secure_alloc::test {
@@ -32,7 +36,7 @@ int InChild(Body body) {
   if (child == 0) _exit(body());
   int status = 0;
   waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 - WTERMSIG(status);
 }
 
 // `error` for a promotion of all of it, and nothing has changed; then a page can still be had.
@@ -137,6 +141,106 @@ TEST(Unprivileged, MethodsThatNeedNoRight) {
                 if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0 || !range.IsIntact()) return 12;
               }
               return Stats().promotion_method == SECALLOC_BY_USER_FAULTS ? 0 : 13;
+            }), 0);
+}
+
+// --- Sandboxes ---------------------------------------------------------------------
+
+void Refuse(int call, int error) {
+  const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  if (filter == nullptr ||
+      seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), call, 0) != 0 ||
+      seccomp_load(filter) != 0) {
+    _exit(102);
+  }
+  seccomp_release(filter);
+}
+
+TEST(Eopnotsupp, WithoutSecretMemory) {
+  for (const int error : {ENOSYS, EPERM}) {
+    EXPECT_EQ(InChild([error] {
+                Refuse(447, error);
+                const Range range(2);
+                const int result = CheckRefused(range, EOPNOTSUPP);
+                if (result != 0) return result;
+                return Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) == EOPNOTSUPP ? 0 : 10;
+              }), 0);
+  }
+}
+
+TEST(Eopnotsupp, MethodsWithoutUserfaultfd) {
+  EXPECT_EQ(InChild([] {
+              Refuse(SCMP_SYS(userfaultfd), EPERM);
+              Refuse(SCMP_SYS(openat), EACCES);  // The device, and /proc.
+              const Range range(2);
+              if (const int result = CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_FAULTS)) {
+                return result;
+              }
+              return CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_USER_FAULTS);
+            }), 0);
+}
+
+TEST(Stopping, IsWhatIsLeftWithoutUserfaultfd) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "budget=256K", 1);
+              BecomeNobody();
+              Refuse(SCMP_SYS(userfaultfd), ENOSYS);
+              const Range range(2);
+              if (range.Advise(kSecret) != 0 || !range.IsIntact()) return 10;
+              if (Stats().promotion_method != SECALLOC_BY_STOPPING) return 11;
+              return range.Advise(SECALLOC_MADV_NORMAL) == 0 && range.IsIntact() ? 0 : 12;
+            }), 0);
+}
+
+// --- Fork by policy ----------------------------------------------------------------
+
+// What the grandchild returns, or minus its signal.
+template <typename Body>
+int UnderPolicy(const char* options, const Range& range, Body body) {
+  return InChild([&] {
+    setenv("SECALLOC_OPTIONS", options, 1);
+    if (range.Advise(kSecret) != 0) return 50;
+    return InChild(body);
+  });
+}
+
+TEST(ForkPolicy, DenyLeavesTheChildNothing) {
+  const Range range(2);
+  EXPECT_EQ(UnderPolicy("fork=deny", range, [&] { return *static_cast<volatile char*>(range.begin()); }),
+            256 - SIGSEGV);
+  EXPECT_EQ(UnderPolicy("fork=deny", range, [] { return Stats().promoted_bytes == 0 ? 0 : 1; }), 0);
+}
+
+// Objects that came along are gone as secrets are: they can be freed, and the heap goes on.
+TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              if (!entry::Start()) return 50;
+              void* objects[100];
+              for (void*& object : objects) object = entry::Allocate(100, {0, nullptr});
+              if (secalloc_mark(objects[50], kSecret) != 0) return 51;
+              return InChild([&] {
+                for (void*& object : objects) entry::Free(object, {0, nullptr});
+                for (void*& object : objects) object = entry::Allocate(100, {0, nullptr});
+                for (void*& object : objects) memset(object, 1, 100);
+                for (void*& object : objects) entry::Free(object, {0, nullptr});
+                return 0;
+              });
+            }), 0);
+}
+
+// The neighbours are the program's own: two processes can't share them.
+TEST(ForkPolicy, ShareCopiesWhatIsPromoted) {
+  const Range range(2);
+  EXPECT_EQ(InChild([&] {
+              setenv("SECALLOC_OPTIONS", "fork=share", 1);
+              if (range.Advise(kSecret) != 0) return 50;
+              const int child = InChild([&] {
+                if (!range.IsIntact() || !IsSecret(range.begin())) return 1;
+                *range.begin() ^= 1;
+                return 0;
+              });
+              return child != 0 ? child : range.IsIntact() ? 0 : 51;
             }), 0);
 }
 

@@ -1,7 +1,9 @@
 // Memory changes its protection where it lies: nothing is lost, and the kernel agrees.
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -95,6 +97,44 @@ TEST_P(ByMethod, LeavesNothingBehind) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, ByMethod, testing::ValuesIn(kMethods));
+
+// A pipe that was given a page by vmsplice(2) shows what is in the old page now.
+class OldPage {
+ public:
+  explicit OldPage(const char* page) {
+    EXPECT_EQ(pipe(pipe_), 0);
+    const struct iovec pages = {const_cast<char*>(page), kPage};
+    EXPECT_EQ(vmsplice(pipe_[1], &pages, 1, 0), static_cast<ssize_t>(kPage));
+  }
+  ~OldPage() {
+    close(pipe_[0]);
+    close(pipe_[1]);
+  }
+  bool IsZero() const {
+    char contents[kPage];
+    if (read(pipe_[0], contents, kPage) != static_cast<ssize_t>(kPage)) return false;
+    for (const char byte : contents) {
+      if (byte != 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  int pipe_[2];
+};
+
+TEST_P(ByMethod, WipesTheOldPages) {
+  for (const int protection : {PROT_READ | PROT_WRITE, PROT_READ}) {
+    const Range range(3);
+    const OldPage untouched(range.at(0));
+    EXPECT_FALSE(untouched.IsZero());
+    const OldPage first(range.at(0)), last(range.at(2));
+    ASSERT_EQ(mprotect(range.begin(), range.bytes(), protection), 0);
+    ASSERT_EQ(range.Advise(Secret()), 0);
+    EXPECT_TRUE(first.IsZero() && last.IsZero());
+    EXPECT_TRUE(range.IsIntact());
+  }
+}
 
 TEST(Promoter, GoesMappingByMapping) {
   const Range range(9);
