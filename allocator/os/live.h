@@ -130,8 +130,8 @@ class SignalsBlocked {
 };
 
 // Stops every other thread by a real-time signal that the program has no handler for, and whose
-// disposition is put back afterwards. EBUSY: a thread blocks it, or did not stop within
-// a quarter of a second, or no such signal is free. Signals of the caller must be blocked.
+// disposition is put back afterwards. EBUSY: a thread blocks it, or did not stop within a second, or
+// there are more than 1024, or no such signal is free. Signals of the caller must be blocked.
 [[nodiscard]] int StopThreads();
 void ResumeThreads();
 

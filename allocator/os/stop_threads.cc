@@ -13,7 +13,7 @@ namespace secure_alloc::os {
 namespace {
 
 constexpr unsigned kMostThreads = 1024;
-constexpr uint64_t kPatience = 250'000'000;  // ns; a thread may have to wait for its turn
+constexpr uint64_t kPatience = 1'000'000'000;  // ns; a thread may have to wait for its turn
 
 // The real-time signals that are the program's; the C library has the first ones.
 constexpr int kFirstSignal = 35, kLastSignal = 64;
