@@ -1,7 +1,7 @@
 // What promotion costs: bazel run -c opt //bench/promotion
 //
 // For each size, interleaved round by round: promotion and demotion with pages ready (warm) and
-// without (cold), the longest time another thread waited for one store, mlock(2) + MADV_DONTDUMP
+// without (cold), the longest time another thread waited for one store if it did, mlock(2) + MADV_DONTDUMP
 // and back, and the bound: a copy and two mremaps. Then what four writers get done while promotion
 // runs in a loop. Medians and quartiles, in microseconds.
 #include <sched.h>
@@ -83,7 +83,16 @@ struct Series {
   const char* name;
   std::vector<double> values;
 
+  // Rounds in which the other thread did not run, or was elsewhere, tell nothing.
+  void AddWait(double wait) {
+    if (wait > 1) values.push_back(wait);
+  }
+
   void Print(size_t bytes) {
+    if (values.empty()) {
+      printf("| %6zu KiB | %-34s |      none |           -           |\n", bytes / kKiB, name);
+      return;
+    }
     std::sort(values.begin(), values.end());
     const auto at = [this](double share) {
       return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
@@ -145,9 +154,9 @@ void MeasureSize(size_t bytes, int method, int rounds) {
     for (int round = 0; round < rounds; ++round) {
       toucher.TakeLongest();
       Advise(memory, bytes, SECALLOC_MADV_SECRET | method);
-      promote_wait.values.push_back(toucher.TakeLongest());
+      promote_wait.AddWait(toucher.TakeLongest());
       Advise(memory, bytes, SECALLOC_MADV_NORMAL | method);
-      demote_wait.values.push_back(toucher.TakeLongest());
+      demote_wait.AddWait(toucher.TakeLongest());
     }
   }
   for (Series* series : {&warm, &cold, &promote_wait, &demote, &demote_wait, &locked, &bound}) {

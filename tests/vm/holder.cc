@@ -7,6 +7,7 @@
 //         secret, freed     secalloc_malloc's, small and large objects; freed again
 //         forked            secret, in a child that was forked after it was written
 //         promoted          malloc's, then made secret by secalloc_madvise
+//         promoted_in_part  the same after a fork: the child has the old pages, until the end
 //   END   exit or _exit, when standard input ends
 //
 // Linked to nothing of ours: it finds the API, like any program under the preload, by dlsym(3).
@@ -37,7 +38,7 @@ constexpr size_t kLarge = 1 << 20;
 struct {
   size_t count, size;
 } constexpr kSecrets[] = {{100, kNeedleBytes}, {10, 20000}, {1, kLarge}};
-constexpr int kAdviceSecret = 1;  // SECALLOC_MADV_SECRET
+constexpr int kAdviceSecret = SECALLOC_MADV_SECRET, kUnshared = SECALLOC_UNSHARED;
 
 [[noreturn]] void Die(const char* what) {
   fprintf(stderr, "holder: %s: %s\n", what, strerror(errno));
@@ -98,11 +99,19 @@ const char* MakeSecret(const char* name, bool freed) {
   return protection;
 }
 
-const char* MakePromoted(const char* name) {
+void End(const char* end);
+
+const char* MakePromoted(const char* name, bool with_child) {
   const auto advise = Find<int(void*, size_t, int)>("secalloc_madvise");
   void* memory = nullptr;
   if (posix_memalign(&memory, kPageBytes, kLarge) != 0) Die("posix_memalign");
   Write(memory, kLarge, name);
+  const pid_t child = with_child ? fork() : -1;
+  if (child == 0) End("_exit");
+  if (with_child && (child < 0 || advise(memory, kLarge, kAdviceSecret | kUnshared) == 0 ||
+                     errno != EBUSY)) {
+    Die("secalloc_madvise with a child");
+  }
   if (advise(memory, kLarge, kAdviceSecret) != 0) Die("secalloc_madvise");
   return ProtectionOf(memory);
 }
@@ -114,7 +123,8 @@ const char* Make(const char* kind, const char* name) {
   if (strcmp(kind, "secret") == 0) return MakeSecret(name, false);
   if (strcmp(kind, "forked") == 0) return MakeSecret(name, false);
   if (strcmp(kind, "freed") == 0) return MakeSecret(name, true);
-  if (strcmp(kind, "promoted") == 0) return MakePromoted(name);
+  if (strcmp(kind, "promoted") == 0) return MakePromoted(name, false);
+  if (strcmp(kind, "promoted_in_part") == 0) return MakePromoted(name, true);
   fprintf(stderr, "holder: no kind '%s'\n", kind);
   exit(2);
 }
