@@ -86,7 +86,7 @@ int main(int count, char **arguments) {
   struct secalloc_info info;
   secalloc_query(vault, &info);
   good &= report(info.protection == SECALLOC_SECRET, "secalloc_query says it is secret");
-  good &= report(scan(arguments[1], arguments[2]) == 0, "the key is hidden, and the scan not blind");
+  good &= report(scan(arguments[1], arguments[2]) == 0, "the key is hidden, the scan not blind");
 
   atomic_store(&stop, 1);
   unsigned long uses = 1, wrong = 0;

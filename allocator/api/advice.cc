@@ -66,8 +66,8 @@ int Apply(uintptr_t begin, uintptr_t end, const Advice& advice) {
 // Where an allocation lies, and what else its pages may hold.
 struct Allocation {
   uintptr_t begin;
-  uintptr_t end;    // of the bytes that are its owner's
-  uintptr_t last;   // up to here nothing is another's
+  uintptr_t end;   // of the bytes that are its owner's
+  uintptr_t last;  // up to here nothing is another's
 };
 
 int FindAllocation(void* pointer, Allocation* allocation) {
@@ -91,12 +91,14 @@ unsigned NameOf(Method method) { return static_cast<unsigned>(method) << 12; }
 
 int Madvise(uintptr_t address, size_t length, int bits) {
   Advice advice;
-  if (!Parse(bits, &advice) || advice.exact || address % kPageSize != 0 || length % kPageSize != 0) {
+  if (!Parse(bits, &advice) || advice.exact || address % kPageSize != 0 ||
+      length % kPageSize != 0) {
     return EINVAL;
   }
   if (!entry::Start()) return ENOMEM;
   SettleBudget();
-  if (advice.action == SECALLOC_MADV_RESERVE) return address == 0 ? promoter.Reserve(length) : EINVAL;
+  if (advice.action == SECALLOC_MADV_RESERVE)
+    return address == 0 ? promoter.Reserve(length) : EINVAL;
   if (length == 0) return 0;
   uintptr_t end;
   if (__builtin_add_overflow(address, length, &end)) return ENOMEM;

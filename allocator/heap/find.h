@@ -8,8 +8,8 @@ namespace secure_alloc {
 
 struct FoundObject {
   char* start;
-  size_t size;      // asked for
-  uintptr_t end;    // of its slot or run: up to here nothing is another's
+  size_t size;    // asked for
+  uintptr_t end;  // of its slot or run: up to here nothing is another's
 };
 
 // False: in none of ours, or in the slack behind one.

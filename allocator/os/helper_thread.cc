@@ -60,8 +60,8 @@ long Clone(void* stack_top, int* thread) {
       "brk 0\n"
       "1:"
       : "+r"(result)
-      : "r"(number), "r"(stack), "r"(parent_thread), "r"(no_storage), "r"(child_thread),
-        [exit] "i"(__NR_exit)
+      : "r"(number), "r"(stack), "r"(parent_thread), "r"(no_storage),
+        "r"(child_thread), [exit] "i"(__NR_exit)
       : "x30", "memory");
   return result;
 }

@@ -20,10 +20,10 @@ struct Mapping {
   uintptr_t end;
   int protection;
   bool shared;
-  bool secret;     // of a memfd_secret(2) file
-  bool foreign;    // of another file, or the kernel's own: [vdso] and the like
-  bool stack;      // the first thread's
-  uint64_t offset; // in a file
+  bool secret;      // of a memfd_secret(2) file
+  bool foreign;     // of another file, or the kernel's own: [vdso] and the like
+  bool stack;       // the first thread's
+  uint64_t offset;  // in a file
   uint64_t inode;
 };
 
@@ -130,8 +130,8 @@ class SignalsBlocked {
 };
 
 // Stops every other thread by a real-time signal that the program has no handler for, and whose
-// disposition is put back afterwards. EBUSY: a thread blocks it, or did not stop within a second, or
-// there are more than 1024, or no such signal is free. Signals of the caller must be blocked.
+// disposition is put back afterwards. EBUSY: a thread blocks it, or did not stop within a second,
+// or there are more than 1024, or no such signal is free. Signals of the caller must be blocked.
 [[nodiscard]] int StopThreads();
 void ResumeThreads();
 

@@ -89,7 +89,9 @@ void Parse(const char* at, Mapping* mapping) {
 
 }  // namespace
 
-MappingReader::MappingReader(uintptr_t from) : from_(from) { error_ = OpenRead("/proc/self/maps", &file_); }
+MappingReader::MappingReader(uintptr_t from) : from_(from) {
+  error_ = OpenRead("/proc/self/maps", &file_);
+}
 
 MappingReader::~MappingReader() {
   if (file_ >= 0) Syscall(__NR_close, file_);  // Read only: nothing can be lost.
@@ -113,8 +115,8 @@ bool MappingReader::NextLine(char** line) {
     std::memmove(text_, begin, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    const long count = Syscall(__NR_read, file_, Int(text_ + end_),
-                               static_cast<long>(sizeof text_ - 1 - end_));
+    const long count =
+        Syscall(__NR_read, file_, Int(text_ + end_), static_cast<long>(sizeof text_ - 1 - end_));
     if (count == -EINTR) continue;
     if (count <= 0) {
       if (count < 0) error_ = Error(count);
@@ -144,7 +146,8 @@ int MappingReader::Ask(Mapping* mapping) {
   *mapping = {};
   mapping->begin = question.begin;
   mapping->end = question.end;
-  mapping->protection = static_cast<int>(question.protection & (kReadable | kWritable | kExecutable));
+  mapping->protection =
+      static_cast<int>(question.protection & (kReadable | kWritable | kExecutable));
   mapping->shared = (question.protection & kShared) != 0;
   mapping->offset = question.offset;
   mapping->inode = question.inode;

@@ -30,8 +30,8 @@ uint32_t ThreadOf(const char* name) {
 uint32_t ThreadId() { return static_cast<uint32_t>(Syscall(__NR_gettid)); }
 
 int ForEachThread(int (*visit)(uint32_t, void*), void* argument) {
-  const long folder = Syscall(__NR_openat, AT_FDCWD, Int("/proc/self/task"),
-                              O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  const long folder =
+      Syscall(__NR_openat, AT_FDCWD, Int("/proc/self/task"), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (Failed(folder)) return Error(folder);
   alignas(Entry) char entries[1024];
   long size;

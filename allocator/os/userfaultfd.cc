@@ -38,7 +38,8 @@ constexpr long kFileFlags = O_CLOEXEC | O_NONBLOCK;
 long NewFaultsOfAll() {
   const long file = Syscall(__NR_userfaultfd, kFileFlags);
   if (file != -EPERM) return file;
-  const long device = Syscall(__NR_openat, AT_FDCWD, Int("/dev/userfaultfd"), O_RDWR | O_CLOEXEC, 0);
+  const long device =
+      Syscall(__NR_openat, AT_FDCWD, Int("/dev/userfaultfd"), O_RDWR | O_CLOEXEC, 0);
   if (Failed(device)) return device == -EMFILE || device == -ENFILE ? device : -EPERM;
   const long opened = Syscall(__NR_ioctl, device, USERFAULTFD_IOC_NEW, kFileFlags);
   Syscall(__NR_close, device);  // Nothing was written.

@@ -17,7 +17,8 @@ extern constinit PromotedPages promoted_pages;
 // [address, address + length) is free, and nobody's but the caller's. Zero afterwards where
 // it was promoted.
 inline void MakeOrdinary(void* address, size_t length) {
-  if (promoted_pages.bytes.load(std::memory_order_relaxed) == 0) [[likely]] return;
+  if (promoted_pages.bytes.load(std::memory_order_relaxed) == 0) [[likely]]
+    return;
   promoted_pages.release(address, length);
 }
 

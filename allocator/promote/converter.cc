@@ -127,8 +127,8 @@ int Converter::LeavePins(OldPages& old) {
     *static_cast<volatile char*>(page) = *page;
   }
   const int error =
-      Refused(Step::kUnpin) ?: os::MoveUnpinned(faults_[kPromote], old.staging, old.beyond,
-                                                old.length, &old.moved);
+      Refused(Step::kUnpin)
+          ?: os::MoveUnpinned(faults_[kPromote], old.staging, old.beyond, old.length, &old.moved);
   return error == EINVAL && old.moved == 0 ? 0 : error;
 }
 
@@ -203,7 +203,8 @@ int Converter::PlaceWatched(char* place, size_t length, int protection, char* fr
 }
 
 int Converter::FillWatched(char* place, size_t length, int protection, char* secret, size_t* done) {
-  int error = Refused(Step::kPlacePages) ?: os::PlacePages(faults_[kDemote], place, secret, length, done);
+  int error =
+      Refused(Step::kPlacePages) ?: os::PlacePages(faults_[kDemote], place, secret, length, done);
   if (error != 0) {
     // The rest goes back, before anyone who waits for it runs on.
     char* const rest = secret + *done;

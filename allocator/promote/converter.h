@@ -47,8 +47,7 @@ class Converter {
                             bool unshared);
   // *alias: where the secret pages are now, readable and writable, contents as they were. Of
   // *done bytes, also on failure; the rest is secret as before, and there is no alias then.
-  [[nodiscard]] int Demote(char* place, size_t length, int protection, char** alias,
-                           size_t* done);
+  [[nodiscard]] int Demote(char* place, size_t length, int protection, char** alias, size_t* done);
 
  private:
   [[nodiscard]] int CloseToOthers(char* place, char* staging, size_t length);

@@ -85,8 +85,8 @@ struct Threads {
   Range range;
   uintptr_t list_offset;  // of the robust list in a control block
   size_t static_data;
-  bool stacks;            // theirs count too
-  Range around;           // the mappings of the range's ends, and between
+  bool stacks;   // theirs count too
+  Range around;  // the mappings of the range's ends, and between
 };
 
 int LookAtThread(uint32_t thread, void* argument) {
@@ -98,7 +98,9 @@ int LookAtThread(uint32_t thread, void* argument) {
     return EBUSY;
   }
   // A thread's control block lies in the mapping of its stack.
-  if (threads.stacks && thread != os::ProcessId() && threads.around.Overlaps(control_block, control_block + 1)) return EBUSY;
+  if (threads.stacks && thread != os::ProcessId() &&
+      threads.around.Overlaps(control_block, control_block + 1))
+    return EBUSY;
   return 0;
 }
 
@@ -158,10 +160,11 @@ int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* fram
   threads.stacks = !waits;
   if (!waits) {
     bool first_stack;
-    if (const int error = FindAround(range, &first_stack, &threads.around); error != 0) return error;
+    if (const int error = FindAround(range, &first_stack, &threads.around); error != 0)
+      return error;
     uintptr_t signal_begin, signal_end;
-    if (first_stack || (os::SignalStack(&signal_begin, &signal_end) &&
-                        range.Overlaps(signal_begin, signal_end))) {
+    if (first_stack ||
+        (os::SignalStack(&signal_begin, &signal_end) && range.Overlaps(signal_begin, signal_end))) {
       return EBUSY;
     }
   }

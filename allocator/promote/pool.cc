@@ -23,7 +23,8 @@ int Pool::Make(unsigned order, PoolFile* file) {
   const size_t bytes = BytesOfOrder(order);
   if (!budget_.TryCharge(bytes)) return EAGAIN;
   void* pages = nullptr;
-  int error = Refused(Step::kMakeFile) ?: os::MapSecretFile(bytes, /*inherit=*/false, &pages, &file->inode);
+  int error =
+      Refused(Step::kMakeFile) ?: os::MapSecretFile(bytes, /*inherit=*/false, &pages, &file->inode);
   if (error == 0) {
     error = os::FaultIn(pages, bytes);
     // memlock, where it is charged at the fault.

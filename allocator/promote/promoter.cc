@@ -22,93 +22,11 @@ namespace {
 
 constexpr int kAccess = os::kReadable | os::kWritable;
 
-// What the public header promises, for what the kernel said.
-int Translate(int error) {
-  switch (error) {
-    case ENOSYS:  // no memfd_secret(2), or no /proc
-    case EPERM:   // a sandbox; sealed memory is told apart where it is found
-    case ENOENT:
-    case EACCES:
-    case EIO:
-      return EOPNOTSUPP;
-    case EMFILE:
-    case ENFILE:
-    case EFBIG:
-      return EAGAIN;
-    case EFAULT:  // unmapped by another thread meanwhile
-      return ENOMEM;
-    default:
-      return error;
-  }
-}
-
-// Of pages in the space only those of ordinary objects may change; what is secret or locked
-// already is found in the memory map.
-bool MayConvert(uintptr_t begin, uintptr_t end) {
-  for (uintptr_t at = begin; at < end; at += kPageSize) {
-    if (!space.Contains(at)) continue;
-    const Arena* const arena = space.OwnerOf(at);
-    if (arena == nullptr || !arena->Covers(at)) return false;
-    if (arena->source->protection() != Protection::kPlain || arena->whole) continue;
-    const PageKind kind = arena->info[arena->PageOf(at)].kind;
-    if (kind != PageKind::kSlab && kind != PageKind::kLarge) return false;
-  }
-  return true;
-}
-
-// May this mapping's pages become secret?
-int CheckKind(const os::Mapping& mapping, uintptr_t page) {
-  const bool kind = !mapping.shared && !mapping.foreign &&
-                    (mapping.protection & os::kExecutable) == 0;
-  return kind && !os::IsLocked(reinterpret_cast<void*>(page)) ? 0 : EINVAL;
-}
-
 void ReleasePromoted(void* address, size_t length) {
   promoter.Release(Address(address), Address(address) + length);
 }
 
 }  // namespace
-
-// --- Plan --------------------------------------------------------------------------
-
-// What of a range is to be promoted, as many mappings at a time as there is room for.
-class Promoter::Plan {
- public:
-  // The segments of [begin, end), up to next(); and their pages, all in all. 0 or why the range
-  // can't be promoted.
-  [[nodiscard]] int Collect(uintptr_t begin, uintptr_t end) {
-    count_ = 0;
-    bytes_ = 0;
-    next_ = begin;
-    os::MappingReader reader(begin);
-    os::Mapping mapping;
-    while (next_ < end && count_ < kSegments) {
-      if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;
-      if (mapping.begin > next_) return ENOMEM;
-      const uintptr_t until = std::min(end, mapping.end);
-      if (!mapping.secret) {
-        if (const int error = CheckKind(mapping, next_); error != 0) return error;
-        segments_[count_++] = {next_, until, mapping.protection};
-        bytes_ += until - next_;
-      }
-      next_ = until;
-    }
-    return 0;
-  }
-
-  uintptr_t next() const { return next_; }
-  size_t bytes() const { return bytes_; }
-  const Segment* begin() const { return segments_; }
-  const Segment* end() const { return segments_ + count_; }
-
- private:
-  static constexpr unsigned kSegments = 32;
-
-  Segment segments_[kSegments];
-  unsigned count_ = 0;
-  uintptr_t next_ = 0;
-  size_t bytes_ = 0;
-};
 
 bool Promoter::HasRoomFor(size_t bytes) {
   if (bytes <= budget_.room() + pool_.bytes()) return true;
@@ -119,9 +37,9 @@ bool Promoter::HasRoomFor(size_t bytes) {
 // --- Promotion ---------------------------------------------------------------------
 
 int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
-  if (!MayConvert(begin, end)) return EINVAL;
   Converter converter;
-  if (const int error = converter.Open(how.method, Converter::kPromote); error != 0) return Translate(error);
+  if (const int error = converter.Open(how.method, Converter::kPromote); error != 0)
+    return Translate(error);
   const void* const frame = __builtin_frame_address(0);
   if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
@@ -141,6 +59,7 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
     if (const int error = plan.Collect(at, end); error != 0) return error;
     bytes += plan.bytes();
   }
+  if (!MayConvert(begin, end)) return EINVAL;
   if (!HasRoomFor(bytes)) return EAGAIN;
   for (uintptr_t at = begin; at < end; at = plan.next()) {
     if (const int error = parts > 1 ? plan.Collect(at, end) : 0; error != 0) {
@@ -182,8 +101,8 @@ int Promoter::PromoteRun(uintptr_t begin, const PoolFile& file, int protection,
   if (fork_under_way_) {
     if (const int error = MakeCopy(record); error != 0) return Translate(error);
   }
-  const int error = converter.Promote(reinterpret_cast<char*>(begin), pages * kPageSize,
-                                      protection, file.address, unshared);
+  const int error = converter.Promote(reinterpret_cast<char*>(begin), pages * kPageSize, protection,
+                                      file.address, unshared);
   if (error != 0) {
     DropCopy(record);
     // The mapping is sealed: memfd_secret(2) and userfaultfd(2) have been had.
@@ -208,7 +127,8 @@ void Promoter::UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) {
 
 int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
   Converter converter;
-  if (const int error = converter.Open(method, Converter::kDemote); error != 0) return Translate(error);
+  if (const int error = converter.Open(method, Converter::kDemote); error != 0)
+    return Translate(error);
   const void* const frame = __builtin_frame_address(0);
   if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
@@ -259,8 +179,8 @@ int Promoter::DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converte
   const Piece piece = registry_.piece(index);
   char* alias;
   size_t done;
-  const int error = converter.Demote(reinterpret_cast<char*>(begin), end - begin,
-                                     piece.protection, &alias, &done);
+  const int error = converter.Demote(reinterpret_cast<char*>(begin), end - begin, piece.protection,
+                                     &alias, &done);
   if (error == 0) {
     KeepOrUnmap(index, begin, end, alias);
   } else if (done > 0) {
@@ -275,8 +195,8 @@ void Promoter::KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* a
   const size_t length = end - begin;
   WipeBytes(alias, length);
   const size_t pages = registry_.FileOf(piece).pages;
-  const bool whole = length == pages * kPageSize && IsPowerOfTwo(pages) &&
-                     pages < size_t{1} << Pool::kOrders;
+  const bool whole =
+      length == pages * kPageSize && IsPowerOfTwo(pages) && pages < size_t{1} << Pool::kOrders;
   if (registry_.Cut(index, begin, end, whole) && whole) {
     pool_.Give({alias, piece.inode, FloorLog2(pages)});
   } else {
@@ -295,7 +215,8 @@ void Promoter::Release(uintptr_t begin, uintptr_t end) {
     const size_t length = until - at;
     char* const pages = reinterpret_cast<char*>(at);
     WipeBytes(pages, length);
-    char* const alias = registry_.Reserve() ? static_cast<char*>(os::Alias(pages, length)) : nullptr;
+    char* const alias =
+        registry_.Reserve() ? static_cast<char*>(os::Alias(pages, length)) : nullptr;
     // Without a map entry they stay secret for now, and are zero.
     if (alias != nullptr) {
       if (os::MapAnonymousOver(pages, length, kAccess) == 0) {
@@ -330,7 +251,8 @@ Method Promoter::MethodOf(uintptr_t address) {
 
 Method Promoter::BestMethod() {
   Converter converter;
-  return converter.Open(Method::kNone, Converter::kPromote) == 0 ? converter.method() : Method::kNone;
+  return converter.Open(Method::kNone, Converter::kPromote) == 0 ? converter.method()
+                                                                 : Method::kNone;
 }
 
 PromotionUsage Promoter::GetUsage() {

@@ -20,6 +20,7 @@
 #include "allocator/base/mutex.h"
 #include "allocator/pages/promoted.h"
 #include "allocator/promote/converter.h"
+#include "allocator/promote/plan.h"
 #include "allocator/promote/pool.h"
 #include "allocator/promote/registry.h"
 
@@ -73,13 +74,6 @@ class Promoter {
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
 
  private:
-  struct Segment {  // of one mapping, to be promoted
-    uintptr_t begin;
-    uintptr_t end;
-    int protection;
-  };
-  class Plan;
-
   bool IsKnown(uintptr_t address);
 
   [[nodiscard]] int PromoteSegment(const Segment& segment, Converter& converter, bool unshared)
@@ -88,13 +82,12 @@ class Promoter {
                                Converter& converter, bool unshared) SA_REQUIRES(mutex_);
   [[nodiscard]] int CheckDemotable(uintptr_t begin, uintptr_t end, bool* as_known)
       SA_REQUIRES(mutex_);
-  [[nodiscard]] int DemotePiece(size_t index, uintptr_t begin, uintptr_t end,
-                                Converter& converter) SA_REQUIRES(mutex_);
+  [[nodiscard]] int DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converter& converter)
+      SA_REQUIRES(mutex_);
   void UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) SA_REQUIRES(mutex_);
   [[nodiscard]] bool HasRoomFor(size_t bytes) SA_REQUIRES(mutex_);
   [[nodiscard]] int MakeCopy(PromotedFile& file) SA_REQUIRES(mutex_);
-  void KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias)
-      SA_REQUIRES(mutex_);
+  void KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias) SA_REQUIRES(mutex_);
 
   Mutex mutex_;
   Registry registry_ SA_GUARDED_BY(mutex_);

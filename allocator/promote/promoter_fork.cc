@@ -6,8 +6,8 @@
 #include "allocator/base/fault.h"
 #include "allocator/os/live.h"
 #include "allocator/os/os.h"
-#include "allocator/promote/promoter.h"
 #include "allocator/pages/space.h"
+#include "allocator/promote/promoter.h"
 
 namespace secure_alloc {
 namespace {
@@ -42,7 +42,7 @@ int Promoter::MakeCopy(PromotedFile& file) {
   error = os::FaultIn(copy, bytes);
   if (error != 0) {
     os::Unmap(copy, bytes);
-    return error;
+    return error == EFAULT ? EAGAIN : error;  // memlock, where it is charged at the fault.
   }
   file.copy = static_cast<char*>(copy);
   file.copy_pages = file.pages;

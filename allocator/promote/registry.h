@@ -25,9 +25,9 @@ namespace secure_alloc {
 struct PromotedFile {
   uint64_t inode;
   size_t pages;
-  size_t extent;     // pages that its pieces reach up to; of Reconcile()
+  size_t extent;  // pages that its pieces reach up to; of Reconcile()
   Method method;
-  char* copy;        // for the child about to be made, of copy_pages
+  char* copy;  // for the child about to be made, of copy_pages
   size_t copy_pages;
   uint64_t copy_inode;
 };

@@ -4,16 +4,16 @@
 namespace secure_alloc {
 
 enum class Step {
-  kMakeFile,     // a secret file, its mapping, its pages
-  kTable,        // room in the registry
-  kStaging,      // address space for the old pages
+  kMakeFile,  // a secret file, its mapping, its pages
+  kTable,     // room in the registry
+  kStaging,   // address space for the old pages
   kWatch,
   kMoveAway,
-  kAccess,       // making pages readable and writable for us
-  kUnpin,        // the old pages away from whoever pins them
-  kPlace,        // the new pages to where the old ones were
+  kAccess,  // making pages readable and writable for us
+  kUnpin,   // the old pages away from whoever pins them
+  kPlace,   // the new pages to where the old ones were
   kAlias,
-  kFresh,        // ordinary pages for a demotion
+  kFresh,  // ordinary pages for a demotion
   kMoveWatched,
   kPlacePages,
   kStop,

@@ -1,9 +1,9 @@
 // What promotion costs: bazel run -c opt //bench/promotion
 //
 // For each size, interleaved round by round: promotion and demotion with pages ready (warm) and
-// without (cold), the longest time another thread waited for one store if it did, mlock(2) + MADV_DONTDUMP
-// and back, and the bound: a copy and two mremaps. Then what four writers get done while promotion
-// runs in a loop. Medians and quartiles, in microseconds.
+// without (cold), the longest time another thread waited for one store if it did, mlock(2) +
+// MADV_DONTDUMP and back, and the bound: a copy and two mremaps. Then what four writers get done
+// while promotion runs in a loop. Medians and quartiles, in microseconds.
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,7 +192,9 @@ double Throughput(char* page, int method, bool promote) {
   stop = true;
   const double seconds = (Now() - start) * 1e-6;
   for (std::thread& writer : writers) writer.join();
-  if (promote) printf("%ld promotions and demotions a second; ", static_cast<long>(static_cast<double>(pairs) / seconds));
+  if (promote)
+    printf("%ld promotions and demotions a second; ",
+           static_cast<long>(static_cast<double>(pairs) / seconds));
   return static_cast<double>(total) / seconds;
 }
 

@@ -58,8 +58,8 @@ struct secalloc_info {
 int secalloc_query(const void *addr, struct secalloc_info *out);
 
 struct secalloc_stats {
-  uint64_t budget_bytes;        /* most that secret and locked arenas may take */
-  uint64_t arena_bytes;         /* in secret and locked arenas now */
+  uint64_t budget_bytes;        /* most that secret and locked arenas and promotion may take */
+  uint64_t arena_bytes;         /* in secret and locked arenas, and promoted, now */
   uint64_t high_water_bytes;    /* most there ever was of that */
   uint64_t secret_arenas;       /* arenas of memfd_secret(2) memory, and their bytes */
   uint64_t secret_bytes;
@@ -90,14 +90,14 @@ int secalloc_stats(struct secalloc_stats *out);
 #define SECALLOC_MADV_SECRET 1  /* make it secret; what is secret already stays so */
 #define SECALLOC_MADV_NORMAL 2  /* make promoted memory ordinary again */
 #define SECALLOC_MADV_WIPE 3    /* make it zero; its protection stays */
-#define SECALLOC_MADV_RESERVE 4 /* with addr NULL: have pages ready for a promotion of length bytes */
+#define SECALLOC_MADV_RESERVE 4 /* addr NULL: have pages ready for a promotion of length bytes */
 /* ... with any of these added: */
 #define SECALLOC_EXACT 0x100    /* secalloc_mark: EINVAL if the object shares a page with others */
 #define SECALLOC_UNSHARED 0x200 /* EBUSY if a child forked earlier still has the old pages */
 /* ... and one of these, to ask for a method; else the first that can be had is taken: */
-#define SECALLOC_BY_FAULTS 0x1000      /* others wait, their system calls too; needs a privilege */
-#define SECALLOC_BY_USER_FAULTS 0x2000 /* others wait; a system call that touches it may give EFAULT */
-#define SECALLOC_BY_STOPPING 0x3000    /* others are stopped by a signal; system calls may give EINTR */
+#define SECALLOC_BY_FAULTS 0x1000      /* others wait, in system calls too; takes a privilege */
+#define SECALLOC_BY_USER_FAULTS 0x2000 /* others wait; system calls on it may give EFAULT */
+#define SECALLOC_BY_STOPPING 0x3000    /* a signal stops others; system calls may give EINTR */
 
 /* Changes the protection of memory that exists and is in use, as madvise(2): same address,
  * same contents, same mprotect(2) protection, while other threads read and write it.
@@ -106,12 +106,12 @@ int secalloc_stats(struct secalloc_stats *out);
  * refused in the middle leaves what it has done. docs/promotion.md has the limits.
  *
  * EINVAL  not page-aligned, unknown advice; or memory that can't be promoted: shared, of a file,
- *         executable, locked by mlock(2), watched pages of the kernel's; for _NORMAL: secret by
- *         other means than this call
+ *         executable, locked by mlock(2); for _NORMAL: secret by other means than this call
  * ENOMEM  part of the range is not mapped; or no room for more mappings (vm.max_map_count)
  * EAGAIN  the budget, RLIMIT_MEMLOCK, RLIMIT_FSIZE or file descriptors are spent
  * EBUSY   not now: a thread's control block, a live stack, memory that the C library needs in
- *         a forked child, another userfaultfd; a thread that blocks the signal; _UNSHARED
+ *         a forked child, pinned for a device, watched by another userfaultfd; a thread that
+ *         blocks the signal; _UNSHARED
  * EPERM   sealed by mseal(2)
  * EACCES  _WIPE on memory that is not writable
  * EOPNOTSUPP  no memfd_secret(2), or not by that method, on this kernel or in this sandbox */

@@ -1,5 +1,5 @@
-# For the tests of promotion in real programs: sourced with the paths of the secalloc command, the API
-# library and the preload library as arguments.
+# For the tests of promotion in real programs: sourced with the paths of the secalloc command, the
+# API library and the preload library as arguments.
 # shellcheck shell=bash
 set -euo pipefail
 secalloc="$(realpath "$1")"

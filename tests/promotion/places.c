@@ -115,6 +115,7 @@ int main(int count, char **arguments) {
   madvise_secret(mapped, PAGE, SECALLOC_MADV_SECRET);
   dlclose(library);
   dlclose(library);
-  check("it can't be unloaded", dlopen(arguments[1], RTLD_NOW | RTLD_NOLOAD) != NULL && is_secret(mapped));
+  check("it can't be unloaded",
+        dlopen(arguments[1], RTLD_NOW | RTLD_NOLOAD) != NULL && is_secret(mapped));
   return failures > 0;
 }

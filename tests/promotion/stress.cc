@@ -105,7 +105,8 @@ class Caller {
   void Futex() {
     // A word that does not hold what is expected: no sleep.
     ++calls_.made;
-    if (syscall(SYS_futex, &page_.futex_word, FUTEX_WAIT_PRIVATE, 1, nullptr) == 0 || errno != EAGAIN) {
+    if (syscall(SYS_futex, &page_.futex_word, FUTEX_WAIT_PRIVATE, 1, nullptr) == 0 ||
+        errno != EAGAIN) {
       Count(errno);
     }
   }
@@ -156,14 +157,16 @@ bool CheckCounters(const Page& page, const std::vector<uint64_t>& counts) {
   }
   lost += page.added != all;
   lost += page.swapped != all;
-  return Holds(lost == 0, "counters that are wrong", lost) & Holds(all > 0, "rounds of writers", all);
+  return Holds(lost == 0, "counters that are wrong", lost) &
+         Holds(all > 0, "rounds of writers", all);
 }
 
 bool CheckCalls(const Calls& calls, int method) {
   const bool user = method == SECALLOC_BY_USER_FAULTS, stopping = method == SECALLOC_BY_STOPPING;
   bool good = Holds(calls.made > 0, "system calls", static_cast<unsigned long>(calls.made));
   good &= Holds(calls.wrong == 0, "of them wrong", static_cast<unsigned long>(calls.wrong));
-  good &= Holds(calls.faults == 0 || user, "of them EFAULT", static_cast<unsigned long>(calls.faults));
+  good &=
+      Holds(calls.faults == 0 || user, "of them EFAULT", static_cast<unsigned long>(calls.faults));
   good &= Holds(calls.shorts == 0 || user || stopping, "of them short",
                 static_cast<unsigned long>(calls.shorts));
   return good & Holds(calls.interrupted == 0 || stopping, "of them EINTR",
@@ -187,7 +190,8 @@ int Run(const Settings& settings) {
   secalloc_stats(&stats);
   stop = true;
   for (std::thread& thread : threads) thread.join();
-  const int method = settings.method != 0 ? settings.method : static_cast<int>(stats.promotion_method);
+  const int method =
+      settings.method != 0 ? settings.method : static_cast<int>(stats.promotion_method);
   printf("%ld rounds in %.1f s, method 0x%x, uid %u\n", settings.rounds, seconds,
          static_cast<unsigned>(method), getuid());
   bool good = Holds(failures == 0, "conversions refused", static_cast<unsigned long>(failures));

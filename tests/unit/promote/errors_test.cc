@@ -73,8 +73,8 @@ TEST(Einval, MemoryOfOtherKinds) {
 TEST(Einval, SecretByOtherMeans) {
   char* const object = static_cast<char*>(secalloc_malloc(2 * kPage));
   ASSERT_NE(object, nullptr);
-  char* const page = reinterpret_cast<char*>(
-      (reinterpret_cast<uintptr_t>(object) + kPage - 1) & ~(kPage - 1));
+  char* const page =
+      reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(object) + kPage - 1) & ~(kPage - 1));
   EXPECT_EQ(Range::Advise(page, kPage, kSecret), 0);
   EXPECT_EQ(Range::Advise(page, kPage, SECALLOC_MADV_NORMAL), EINVAL);
   EXPECT_EQ(Range::Advise(page, kPage, SECALLOC_MADV_WIPE), EINVAL);
@@ -148,7 +148,8 @@ TEST(Ebusy, NotTheFramesAbove) {
   ASSERT_EQ(Range::Advise(frame + 4 * kPage, 3 * kPage, kSecret | SECALLOC_BY_FAULTS), 0);
   EXPECT_TRUE(IsSecret(frame + 4 * kPage));
   EXPECT_TRUE(Range::IsIntact(frame, sizeof frame));
-  EXPECT_EQ(Range::Advise(frame + 4 * kPage, 3 * kPage, SECALLOC_MADV_NORMAL | SECALLOC_BY_FAULTS), 0);
+  EXPECT_EQ(Range::Advise(frame + 4 * kPage, 3 * kPage, SECALLOC_MADV_NORMAL | SECALLOC_BY_FAULTS),
+            0);
   EXPECT_TRUE(Range::IsIntact(frame, sizeof frame));
 }
 
@@ -180,8 +181,7 @@ TEST(Ebusy, HeadOfAThreadsArena) {
 }
 
 TEST(Ebusy, VariablesOfTheCLibrary) {
-  char* const page =
-      reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(&environ) & ~(kPage - 1));
+  char* const page = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(&environ) & ~(kPage - 1));
   EXPECT_EQ(Range::Advise(page, kPage, kSecret), EBUSY);
 }
 
@@ -234,7 +234,8 @@ bool KernelTellsPins() {
   int major, minor;
   struct utsname name;
   uname(&name);
-  return sscanf(name.release, "%d.%d", &major, &minor) == 2 && (major > 6 || (major == 6 && minor >= 8));
+  return sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 8));
 }
 
 // All of it, or a page in the middle: what had been moved away before that goes back.

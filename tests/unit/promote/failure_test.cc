@@ -15,8 +15,8 @@
 namespace secure_alloc {
 namespace {
 
-using test::Range;
 using test::kPage;
+using test::Range;
 
 // Refuses some questions about one step.
 Step refused_step = Step::kSteps;
@@ -182,7 +182,8 @@ TEST(Steps, AreAllTaken) {
     secalloc_trim();
   }
   step_hook = nullptr;
-  for (int step = 0; step < static_cast<int>(Step::kSteps); ++step) EXPECT_TRUE(asked[step]) << step;
+  for (int step = 0; step < static_cast<int>(Step::kSteps); ++step)
+    EXPECT_TRUE(asked[step]) << step;
 }
 
 // A sealed page behind runs that are promoted already: these are demoted again.
@@ -194,7 +195,8 @@ TEST(Undo, OfWhatWasPromotedBeforeTheRefusal) {
     EXPECT_EQ(range.Advise(SECALLOC_MADV_SECRET), ENOMEM);
     EXPECT_TRUE(refusal.happened());
     step_hook = nullptr;
-    for (size_t page = 0; page < kPages; ++page) EXPECT_FALSE(test::IsSecretToKernel(range.at(page)));
+    for (size_t page = 0; page < kPages; ++page)
+      EXPECT_FALSE(test::IsSecretToKernel(range.at(page)));
     EXPECT_EQ(test::Stats().promoted_bytes, 0u);
   }
   EXPECT_TRUE(ContentsHold(range, true));

@@ -1,4 +1,6 @@
 // Forks with promoted memory, by each policy.
+#include "allocator/domain/fork.h"
+
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -10,7 +12,6 @@
 #include <atomic>
 #include <thread>
 
-#include "allocator/domain/fork.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/promote/range.h"
 
@@ -117,7 +118,8 @@ TEST(Fork, WhileAnotherThreadPromotes) {
     }
   });
   for (int i = 0; i < 60; ++i) {
-    ASSERT_EQ(InChild(i % 2 == 0 ? &fork : &Fork, [&] { return range.IsIntact() ? 0 : 1; }), 0) << i;
+    ASSERT_EQ(InChild(i % 2 == 0 ? &fork : &Fork, [&] { return range.IsIntact() ? 0 : 1; }), 0)
+        << i;
   }
   stop = true;
   promoter.join();
@@ -128,10 +130,13 @@ TEST(Fork, WhileAnotherThreadPromotes) {
 TEST(Fork, ChildDoesWithoutThePool) {
   ASSERT_EQ(Range::Advise(nullptr, 4 * kPage, SECALLOC_MADV_RESERVE), 0);
   const Range range(4);
-  EXPECT_EQ(InChild(&fork, [&] {
-              if (test::Stats().promotion_pool_bytes != 0 || test::Stats().arena_bytes != 0) return 1;
-              return range.Advise(SECALLOC_MADV_SECRET) == 0 && range.IsIntact() ? 0 : 2;
-            }), 0);
+  EXPECT_EQ(InChild(&fork,
+                    [&] {
+                      if (test::Stats().promotion_pool_bytes != 0 || test::Stats().arena_bytes != 0)
+                        return 1;
+                      return range.Advise(SECALLOC_MADV_SECRET) == 0 && range.IsIntact() ? 0 : 2;
+                    }),
+            0);
   secalloc_trim();
 }
 
@@ -160,8 +165,9 @@ TEST(Fork, IsRefusedWhereTheChildWouldHaveNoStack) {
 TEST(RawFork, FaultsAndLeavesTheParentWhole) {
   const Range range(1);
   ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
-  EXPECT_EQ(InChild(+[] { return static_cast<pid_t>(syscall(SYS_fork)); },
-                    [&] { return *static_cast<volatile char*>(range.begin()); }),
+  EXPECT_EQ(InChild(
+                +[] { return static_cast<pid_t>(syscall(SYS_fork)); },
+                [&] { return *static_cast<volatile char*>(range.begin()); }),
             -SIGSEGV);
   EXPECT_TRUE(range.IsIntact());
 }

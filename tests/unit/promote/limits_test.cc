@@ -43,7 +43,8 @@ int InChild(Body body) {
 int CheckRefused(const Range& range, int error, int advice = kSecret) {
   const int got = range.Advise(advice);
   if (got != error) return got == 0 ? 1 : got;
-  if (IsSecretToKernel(range.begin()) || IsSecretToKernel(range.begin() + range.bytes() - 1)) return 2;
+  if (IsSecretToKernel(range.begin()) || IsSecretToKernel(range.begin() + range.bytes() - 1))
+    return 2;
   if (!range.IsIntact() || Stats().promoted_bytes != 0) return 3;
   return 0;
 }
@@ -59,7 +60,8 @@ TEST(Eagain, Budget) {
               // What the program unmaps itself can be had again.
               munmap(range.begin(), 16 * kPage);
               return Range::Advise(range.at(16), kPage, kSecret) == 0 ? 0 : 13;
-            }), 0);
+            }),
+            0);
 }
 
 TEST(Eagain, LockedMemory) {
@@ -71,7 +73,8 @@ TEST(Eagain, LockedMemory) {
               const Range range(600);
               if (const int result = CheckRefused(range, EAGAIN)) return result;
               return Range::Advise(range.begin(), 8 * kPage, kSecret) == 0 ? 0 : 10;
-            }), 0);
+            }),
+            0);
 }
 
 TEST(Eagain, FileSize) {
@@ -80,7 +83,8 @@ TEST(Eagain, FileSize) {
               const Range range(16), larger(64);
               if (range.Advise(kSecret) != 0) return 10;
               return Range::Advise(larger.begin(), larger.bytes(), kSecret) == EAGAIN ? 0 : 11;
-            }), 0);
+            }),
+            0);
 }
 
 TEST(Eagain, Descriptors) {
@@ -95,7 +99,8 @@ TEST(Eagain, Descriptors) {
               close(61);
               close(60);
               return result != 0 ? result : range.Advise(kSecret) == 0 ? 0 : 10;
-            }), 0);
+            }),
+            0);
 }
 
 // The thread that takes a demotion's event.
@@ -110,7 +115,8 @@ TEST(Eagain, Threads) {
               if (error != EAGAIN) return error == 0 ? 11 : error;
               if (!IsSecret(range.begin()) || !range.IsIntact()) return 12;
               return range.Advise(SECALLOC_MADV_NORMAL | SECALLOC_BY_STOPPING) == 0 ? 0 : 13;
-            }), 0);
+            }),
+            0);
 }
 
 TEST(Enomem, MapEntries) {
@@ -122,12 +128,14 @@ TEST(Enomem, MapEntries) {
               char* const pages = static_cast<char*>(
                   mmap(nullptr, kPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
               size_t page = 0;
-              while (page < kPages && mprotect(pages + page * kPage, kPage, PROT_READ) == 0) page += 2;
+              while (page < kPages && mprotect(pages + page * kPage, kPage, PROT_READ) == 0)
+                page += 2;
               if (page >= kPages) return 8;
               if (const int result = CheckRefused(range, ENOMEM)) return result;
               munmap(pages, kPages * kPage);
               return range.Advise(kSecret) == 0 && range.IsIntact() ? 0 : 10;
-            }), 0);
+            }),
+            0);
 }
 
 TEST(Unprivileged, MethodsThatNeedNoRight) {
@@ -138,10 +146,12 @@ TEST(Unprivileged, MethodsThatNeedNoRight) {
               if (range.Advise(kSecret | SECALLOC_BY_FAULTS) != EOPNOTSUPP) return 10;
               for (const int method : {0, SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING}) {
                 if (range.Advise(kSecret | method) != 0 || !IsSecret(range.begin())) return 11;
-                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0 || !range.IsIntact()) return 12;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0 || !range.IsIntact())
+                  return 12;
               }
               return Stats().promotion_method == SECALLOC_BY_USER_FAULTS ? 0 : 13;
-            }), 0);
+            }),
+            0);
 }
 
 // --- Sandboxes ---------------------------------------------------------------------
@@ -164,20 +174,23 @@ TEST(Eopnotsupp, WithoutSecretMemory) {
                 const int result = CheckRefused(range, EOPNOTSUPP);
                 if (result != 0) return result;
                 return Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) == EOPNOTSUPP ? 0 : 10;
-              }), 0);
+              }),
+              0);
   }
 }
 
 TEST(Eopnotsupp, MethodsWithoutUserfaultfd) {
-  EXPECT_EQ(InChild([] {
-              Refuse(SCMP_SYS(userfaultfd), EPERM);
-              Refuse(SCMP_SYS(openat), EACCES);  // The device, and /proc.
-              const Range range(2);
-              if (const int result = CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_FAULTS)) {
-                return result;
-              }
-              return CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_USER_FAULTS);
-            }), 0);
+  EXPECT_EQ(
+      InChild([] {
+        Refuse(SCMP_SYS(userfaultfd), EPERM);
+        Refuse(SCMP_SYS(openat), EACCES);  // The device, and /proc.
+        const Range range(2);
+        if (const int result = CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_FAULTS)) {
+          return result;
+        }
+        return CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_BY_USER_FAULTS);
+      }),
+      0);
 }
 
 TEST(Stopping, IsWhatIsLeftWithoutUserfaultfd) {
@@ -189,7 +202,8 @@ TEST(Stopping, IsWhatIsLeftWithoutUserfaultfd) {
               if (range.Advise(kSecret) != 0 || !range.IsIntact()) return 10;
               if (Stats().promotion_method != SECALLOC_BY_STOPPING) return 11;
               return range.Advise(SECALLOC_MADV_NORMAL) == 0 && range.IsIntact() ? 0 : 12;
-            }), 0);
+            }),
+            0);
 }
 
 // --- Fork by policy ----------------------------------------------------------------
@@ -206,8 +220,9 @@ int UnderPolicy(const char* options, const Range& range, Body body) {
 
 TEST(ForkPolicy, DenyLeavesTheChildNothing) {
   const Range range(2);
-  EXPECT_EQ(UnderPolicy("fork=deny", range, [&] { return *static_cast<volatile char*>(range.begin()); }),
-            256 - SIGSEGV);
+  EXPECT_EQ(
+      UnderPolicy("fork=deny", range, [&] { return *static_cast<volatile char*>(range.begin()); }),
+      256 - SIGSEGV);
   EXPECT_EQ(UnderPolicy("fork=deny", range, [] { return Stats().promoted_bytes == 0 ? 0 : 1; }), 0);
 }
 
@@ -226,7 +241,8 @@ TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
                 for (void*& object : objects) entry::Free(object, {0, nullptr});
                 return 0;
               });
-            }), 0);
+            }),
+            0);
 }
 
 // The neighbours are the program's own: two processes can't share them.
@@ -241,7 +257,8 @@ TEST(ForkPolicy, ShareCopiesWhatIsPromoted) {
                 return 0;
               });
               return child != 0 ? child : range.IsIntact() ? 0 : 51;
-            }), 0);
+            }),
+            0);
 }
 
 // vm.overcommit_memory=2 is the machine's; an address space that is full is a process's.
@@ -257,7 +274,8 @@ TEST(Enomem, AddressSpace) {
                      MAP_FAILED) {
               }
               return CheckRefused(range, ENOMEM);
-            }), 0);
+            }),
+            0);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 namespace secure_alloc {
 namespace {
 
-using test::Object;
 using test::kPage;
+using test::Object;
 
 Object MakeOrdinary(size_t size) {
   bool was_zero;
@@ -61,8 +61,8 @@ TEST(Mark, NeighboursComeAlongAndQueriesSaySo) {
   for (const Object& object : objects) {
     const bool same_page = PageOf(object.bytes) == PageOf(objects[100].bytes);
     together += same_page;
-    EXPECT_EQ(test::IsSecret(object.bytes), same_page || PageOf(object.bytes) ==
-                                                             PageOf(objects[100].bytes + 99));
+    EXPECT_EQ(test::IsSecret(object.bytes),
+              same_page || PageOf(object.bytes) == PageOf(objects[100].bytes + 99));
     EXPECT_TRUE(object.IsIntact());
   }
   EXPECT_GT(together, 1);

@@ -1,7 +1,7 @@
 // Memory changes its protection where it lies: nothing is lost, and the kernel agrees.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -239,8 +239,9 @@ TEST(Program, MayMoveItByMremap) {
   const Range other(2);
   ASSERT_EQ(range.Advise(SECALLOC_MADV_SECRET), 0);
   memcpy(range.begin(), "moved", 6);
-  ASSERT_EQ(mremap(range.begin(), 2 * kPage, 2 * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, other.begin()),
-            other.begin());
+  ASSERT_EQ(
+      mremap(range.begin(), 2 * kPage, 2 * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, other.begin()),
+      other.begin());
   range.Disown();
   EXPECT_STREQ(other.begin(), "moved");
   EXPECT_TRUE(IsSecret(other.begin()));

@@ -41,8 +41,7 @@ size_t KiBOf(const char* path, const char* name) {
 
 // A page more on either side.
 Range::Range(size_t pages, int flags) : bytes_(pages * kPage) {
-  void* const mapping =
-      mmap(nullptr, bytes_ + 2 * kPage, PROT_READ | PROT_WRITE, flags, -1, 0);
+  void* const mapping = mmap(nullptr, bytes_ + 2 * kPage, PROT_READ | PROT_WRITE, flags, -1, 0);
   begin_ = static_cast<char*>(mapping) + kPage;
   Fill();
 }

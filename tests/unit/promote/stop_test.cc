@@ -78,7 +78,8 @@ TEST(Stop, LeavesHandlersOfTheProgramAlone) {
   EXPECT_TRUE(range.IsIntact());
   EXPECT_TRUE(HasDefaultAction(SIGRTMIN + 3));
   EXPECT_EQ(handled, 0);
-  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaction(signal, &old[signal], nullptr);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal)
+    sigaction(signal, &old[signal], nullptr);
 }
 
 TEST(Stop, IsRefusedWhileAThreadBlocksTheSignal) {
