@@ -10,6 +10,7 @@
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/domain/notice.h"
+#include "allocator/heap/find.h"
 #include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/thread_cache.h"
@@ -114,6 +115,16 @@ void MarkForgotten(void* address, size_t length) {
   }
 }
 
+// Of a heap whose other pages the child has.
+void ForgetPages(void* address, size_t length) {
+  MarkForgotten(address, length);
+  // One that begins before them has lost its end, and its check byte.
+  uintptr_t end;
+  if (char* const start = FindOwner(address, &end)) {
+    StoreShadow(space.ShadowOf(start), kLive | kForgottenBin);
+  }
+}
+
 void ForgetArena(Arena* arena) { MarkForgotten(arena->AddressOf(0), arena->bytes()); }
 
 void ForgetSecrets(ThreadCache& cache) {
@@ -146,7 +157,7 @@ void OnChild() SA_NO_THREAD_SAFETY {
   if (IsPromotedCopied()) {
     promoter.AdoptCopies();
   } else {
-    promoter.Abandon(MarkForgotten);
+    promoter.Abandon(ForgetPages);
   }
   UnlockEverything();
   // glibc's child has made its lists of open files anew: their lock needs no unlock.

@@ -24,11 +24,19 @@ bool FindPlace(Arena& arena, const void* address, char** start, uintptr_t* end) 
 
 }  // namespace
 
-bool FindObject(const void* address, FoundObject* object) {
+char* FindOwner(const void* address, uintptr_t* end) {
   Arena* const arena = space.OwnerOf(Address(address));
-  if (arena == nullptr || !arena->Covers(Address(address))) return false;
-  if (!FindPlace(*arena, address, &object->start, &object->end)) return false;
-  if ((LoadShadow(space.ShadowOf(object->start)) & kLive) == 0) return false;
+  char* start;
+  if (arena == nullptr || !arena->Covers(Address(address)) ||
+      !FindPlace(*arena, address, &start, end)) {
+    return nullptr;
+  }
+  return (LoadShadow(space.ShadowOf(start)) & kLive) != 0 ? start : nullptr;
+}
+
+bool FindObject(const void* address, FoundObject* object) {
+  object->start = FindOwner(address, &object->end);
+  if (object->start == nullptr) return false;
   object->size = ObjectSize(object->start);
   const size_t offset = Address(address) - Address(object->start);
   return offset < object->size || offset == 0;

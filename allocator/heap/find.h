@@ -12,6 +12,8 @@ struct FoundObject {
   uintptr_t end;  // of its slot or run: up to here nothing is another's
 };
 
+// The live object whose slot or run holds the address, and the end of that; null: none.
+[[nodiscard]] char* FindOwner(const void* address, uintptr_t* end);
 // False: in none of ours, or in the slack behind one.
 [[nodiscard]] bool FindObject(const void* address, FoundObject* object);
 

@@ -73,7 +73,7 @@ struct secalloc_stats {
   uint64_t unguarded_objects;   /* large objects without guard pages, ever */
   uint64_t fork_copied_pages;   /* copied for children, ever */
   uint64_t ordinary_bytes;      /* in slabs and large objects of the ordinary heap */
-  uint64_t faulted_pages;       /* of secret and locked arenas, made ready through the kernel, ever */
+  uint64_t faulted_pages;       /* of secret and locked arenas, faulted in by the library, ever */
   uint64_t domains;             /* for secrets, the standard one included */
   uint64_t promoted_bytes;      /* made secret in place by secalloc_madvise, now */
   uint64_t promotion_pool_bytes; /* faulted in, for promotions to come */
