@@ -125,8 +125,7 @@ bool HoldsOpenFile(const Range& range) {
   bool holds = false;
   _IO_list_lock();
   for (FILE* file = reinterpret_cast<FILE*>(_IO_list_all); file != nullptr; file = file->_chain) {
-    holds |= range.Overlaps(Address(file), Address(file) + kWithLockAndWideData) ||
-             range.Overlaps(Address(file->_lock), Address(file->_lock) + 16);
+    holds |= range.Overlaps(Address(file), Address(file) + kWithLockAndWideData);
   }
   _IO_list_unlock();
   return holds;

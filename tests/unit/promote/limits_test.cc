@@ -64,6 +64,19 @@ TEST(Eagain, Budget) {
             0);
 }
 
+// Files of other sizes make room.
+TEST(Eagain, NotWhileThePoolHasIt) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "budget=64K", 1);
+              const Range range(16);
+              for (int i = 0; i < 16; ++i) {
+                if (Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) != 0) return 10;
+              }
+              return range.Advise(kSecret) == 0 && range.IsIntact() ? 0 : 11;
+            }),
+            0);
+}
+
 TEST(Eagain, LockedMemory) {
   EXPECT_EQ(InChild([] {
               setenv("SECALLOC_OPTIONS", "budget=64M", 1);

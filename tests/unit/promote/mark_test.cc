@@ -164,6 +164,7 @@ TEST_F(Freed, LargeObjectsAreOrdinaryAtOnce) {
 }
 
 TEST_F(Freed, SmallObjectsPagesAreOrdinaryWithTheirSlab) {
+  const Object other = MakeOrdinary(50);  // Its arena stays.
   std::vector<Object> objects;
   for (int i = 0; i < 500; ++i) objects.push_back(MakeOrdinary(1000));
   for (int i = 0; i < 500; i += 50) ASSERT_EQ(Mark(objects[i].bytes, SECALLOC_MADV_SECRET), 0);
@@ -173,10 +174,13 @@ TEST_F(Freed, SmallObjectsPagesAreOrdinaryWithTheirSlab) {
     Free(object);
   }
   secalloc_trim();
+  for (int i = 0; i < 500; i += 50) EXPECT_FALSE(test::IsSecretToKernel(objects[i].bytes));
   ExpectNothingSecret();
   // The pages are zero and whole: they are used again.
   for (Object& object : objects) object = MakeOrdinary(1000);
   for (const Object& object : objects) Free(object);
+  EXPECT_TRUE(other.IsIntact());
+  Free(other);
   secalloc_trim();
 }
 
