@@ -118,7 +118,8 @@ int secalloc_stats(struct secalloc_stats *out);
 int secalloc_madvise(void *addr, size_t length, int advice);
 
 /* The same for the whole allocation that owns ptr, of this library or of malloc(3); of other
- * memory, the page that ptr lies in. Objects on the same pages come along, and secalloc_query says
+ * memory, the page that ptr lies in (where malloc is neither this library's nor the C library's,
+ * ptr must be of it). Objects on the same pages come along, and secalloc_query says
  * so. A promoted object of this library is ordinary again after it is freed. */
 int secalloc_mark(void *ptr, int advice);
 
