@@ -32,7 +32,8 @@ struct PageInfo {
   uint32_t slack;  // first page of a large run: bytes behind what was asked for
   PageKind kind;
   uint8_t order;   // free head: log2 of its pages; first page of a large run: LargeStore's
-  bool prepared;   // the source has made this page ready for use
+  bool prepared : 1;  // the source has made this page ready for use
+  bool in_copy : 1;   // and it is ready in the copy for a child; see PageHeap
   uint8_t start;   // first page of a large run: granules before the object
 };
 

@@ -139,6 +139,7 @@ class PageHeap {
   static uint32_t MemoryEpoch();
   static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  static void DropCopy(Arena* arena);
   // What comes into use, or goes.
   void CountUsed(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
   void CountUnused(const Arena& arena, Pages count) SA_REQUIRES(mutex_);

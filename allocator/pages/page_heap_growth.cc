@@ -123,7 +123,7 @@ void PageHeap::Unlink(Arena* arena) {
 
 // The arena is not linked. Its pages, if any, leave with it.
 void PageHeap::DeleteArena(Arena* arena) {
-  if (arena->fork_copy != nullptr) os::Unmap(arena->fork_copy, arena->bytes());
+  if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
