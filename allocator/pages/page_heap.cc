@@ -246,7 +246,7 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
 void PageHeap::Give(const Run& run) {
   MutexLock lock(mutex_);
   GivePages(run.arena, run.first, run.count);
-  ReleaseEmptyBeyond(policy_.kept_empty);
+  ReleaseEmptyBeyond(kept_empty_);
 }
 
 void PageHeap::GiveGuarded(const Run& run, bool guarded) {
@@ -274,6 +274,8 @@ size_t PageHeap::Trim() {
   MutexLock lock(mutex_);
   const Pages before = empty_pages_;
   ReleaseEmptyBeyond(0);
+  kept_empty_ = policy_.kept_empty;
+  gave_back_ = false;
   return BytesOf(before - empty_pages_);
 }
 

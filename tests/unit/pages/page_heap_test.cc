@@ -253,6 +253,53 @@ TEST_F(PageHeapTest, KeepsEmptyArenasUpToItsPolicyAndTrimGivesThemBack) {
   EXPECT_EQ(budget_.used(), 0u);
 }
 
+// As often as use goes up and down by `swing` runs, arenas come: counted for each of 100 times.
+std::vector<size_t> MapsOfSwings(PageHeap& heap, const FakeSource& source, size_t swing) {
+  std::vector<size_t> maps;
+  std::vector<secure_alloc::Run> runs(swing);
+  int error;
+  for (int i = 0; i < 100; ++i) {
+    const size_t before = source.maps_asked().size();
+    for (secure_alloc::Run& run : runs) EXPECT_TRUE(heap.TryTake(4, &run, &error));
+    for (const secure_alloc::Run& run : runs) heap.Give(run);
+    maps.push_back(source.maps_asked().size() - before);
+  }
+  return maps;
+}
+
+constexpr PageHeapPolicy kSwinging = {
+    .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 64};
+
+TEST_F(PageHeapTest, UseThatGoesUpAndDownDoesNotMapArenasEachTime) {
+  for (const size_t base : {0, 4, 16, 40, 63, 100}) {
+    for (const size_t swing : {1, 2, 8, 16, 31}) {
+      PageHeap heap(kSwinging, first_, &budget_);
+      std::vector<Run> runs(base);
+      int error;
+      for (Run& run : runs) ASSERT_TRUE(heap.TryTake(4, &run, &error));
+      const std::vector<size_t> maps = MapsOfSwings(heap, first_, swing);
+      const size_t settled = 6;  // 64 pages doubled to 512, and arenas of the lasting size.
+      EXPECT_EQ(std::count(maps.begin() + settled, maps.end(), size_t{0}), 100 - settled)
+          << "base " << base << ", swing " << swing;
+      for (const Run& run : runs) heap.Give(run);
+      heap.Trim();
+      EXPECT_EQ(first_.mapped_bytes(), 0u);
+    }
+  }
+}
+
+TEST_F(PageHeapTest, WhatItKeepsIsAnEighthOfTheBudgetAtMostUntilItIsTrimmed) {
+  budget_.SetLimit(BytesOf(1024));
+  PageHeap heap(kSwinging, first_, &budget_);
+  for (int i = 0; i < 3; ++i) MapsOfSwings(heap, first_, 31);
+  EXPECT_GT(first_.mapped_bytes(), BytesOf(64)) << "nothing was learnt";
+  EXPECT_LE(first_.mapped_bytes(), BytesOf(128));
+  heap.Trim();
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
+  MapsOfSwings(heap, first_, 1);
+  EXPECT_LE(first_.mapped_bytes(), BytesOf(64)) << "not forgotten";
+}
+
 TEST_F(PageHeapTest, UsageIsWhatTheSourcesGave) {
   const Run a = Take(2);
   first_.RefuseMaps(ENOSYS);
