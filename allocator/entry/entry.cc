@@ -223,7 +223,8 @@ void Trim() {
     secret_heap.Flush(*thread_cache);
   }
   ordinary_heap.Trim();
-  secret_heap.Trim();
+  MutexLock lock(SecretDomains::mutex());
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().Trim(); });
 }
 
 void SetPeer(const Peer* new_peer) { peer = new_peer; }

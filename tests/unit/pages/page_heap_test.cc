@@ -253,12 +253,13 @@ TEST_F(PageHeapTest, KeepsEmptyArenasUpToItsPolicyAndTrimGivesThemBack) {
   EXPECT_EQ(budget_.used(), 0u);
 }
 
-// As often as use goes up and down by `swing` runs, arenas come: counted for each of 100 times.
-std::vector<size_t> MapsOfSwings(PageHeap& heap, const FakeSource& source, size_t swing) {
+// Use goes up and down by `swing` runs: how many arenas come each time.
+std::vector<size_t> MapsOfSwings(PageHeap& heap, const FakeSource& source, size_t swing,
+                                 int times = 100) {
   std::vector<size_t> maps;
   std::vector<secure_alloc::Run> runs(swing);
   int error;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < times; ++i) {
     const size_t before = source.maps_asked().size();
     for (secure_alloc::Run& run : runs) EXPECT_TRUE(heap.TryTake(4, &run, &error));
     for (const secure_alloc::Run& run : runs) heap.Give(run);
@@ -291,12 +292,12 @@ TEST_F(PageHeapTest, UseThatGoesUpAndDownDoesNotMapArenasEachTime) {
 TEST_F(PageHeapTest, WhatItKeepsIsAnEighthOfTheBudgetAtMostUntilItIsTrimmed) {
   budget_.SetLimit(BytesOf(1024));
   PageHeap heap(kSwinging, first_, &budget_);
-  for (int i = 0; i < 3; ++i) MapsOfSwings(heap, first_, 31);
+  MapsOfSwings(heap, first_, 31);
   EXPECT_GT(first_.mapped_bytes(), BytesOf(64)) << "nothing was learnt";
   EXPECT_LE(first_.mapped_bytes(), BytesOf(128));
   heap.Trim();
   EXPECT_EQ(first_.mapped_bytes(), 0u);
-  MapsOfSwings(heap, first_, 1);
+  MapsOfSwings(heap, first_, 31, 1);
   EXPECT_LE(first_.mapped_bytes(), BytesOf(64)) << "not forgotten";
 }
 
