@@ -13,6 +13,9 @@ namespace {
 
 constexpr size_t kMappingSize = RoundUp(sizeof(CreatedDomain), kPageSize);
 
+// Without a quota a domain lets as much wait for reuse as one with this share of the budget.
+constexpr size_t kShareWithoutQuota = 8;
+
 constinit Mutex list_mutex;
 
 // A place for a domain's figures, or null.
@@ -31,7 +34,7 @@ Mutex& SecretDomains::mutex() { return list_mutex; }
 
 CreatedDomain::CreatedDomain(const DomainConfig& config, DomainRecord* record)
     : PrivateHeap(secret_source, &quota_, record != nullptr ? &record->pages : nullptr,
-                  QueuedLimitFor(std::min(config.quota, secret_budget.limit()))),
+                  QueuedLimitFor(std::min(config.quota, secret_budget.limit() / kShareWithoutQuota))),
       record_(record != nullptr ? *record : own_record_),
       quota_(&secret_budget, record_.budget),
       domain_(record_.name, heap(), record_) {

@@ -55,6 +55,12 @@ class Buddy {
   // The first page of a run of 2^order pages, all kAllocated, or kNone.
   uint32_t Take(unsigned order);
 
+  // Would Take() find one?
+  bool Has(unsigned order) const {
+    while (order < kOrders && free_runs_[order] == 0) ++order;
+    return order < kOrders;
+  }
+
   uint32_t free_pages() const { return free_pages_; }
   uint32_t free_runs(unsigned order) const { return free_runs_[order]; }
 

@@ -5,6 +5,9 @@
 // needs, then the next source of the ladder. So a secret is less than secret only
 // if the ladder says so, and each step down is reported.
 //
+// Choice: where each step is an arena of its own, a run comes from the fullest arena that has
+// one, so that others fall empty; else from the one that had the last.
+//
 // Return: empty arenas go back to the kernel but for kept_empty pages. Use that goes up and
 // down must not map and fault in arenas each time: when the heap grows although it gave an
 // arena back since it last grew, it keeps twice as much from then on, up to last_step or an
@@ -132,6 +135,9 @@ class PageHeap {
   [[nodiscard]] int ReserveFrom(const Source& source, Pages count) SA_REQUIRES(mutex_);
   [[nodiscard]] int ReserveArena(Pages count) SA_REQUIRES(mutex_);
   void CountFallback(unsigned rung, int error) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeFrom(Arena* arena, unsigned order, Run* run) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeFirstFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeBestFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeRun(unsigned order, Run* run, int* error) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
@@ -181,11 +187,15 @@ int PageHeap::ReserveRuns(unsigned order, size_t count, Use use) {
   MutexLock lock(mutex_);
   if (count > SIZE_MAX >> kPageShift >> order) return ENOMEM;
   if (const int error = ReserveLocked(count << order); error != 0) return error;
-  for (; count > 0; --count) {
+  for (Arena* arena = arenas_; count > 0;) {  // The new ones are the first.
     Run run;
-    int error;
-    SA_CHECK(TakeRun(order, &run, &error));  // The new arenas come first.
-    use(run);
+    SA_CHECK(arena != nullptr && arena->reserved);
+    if (TakeFrom(arena, order, &run)) {
+      use(run);
+      --count;
+    } else {
+      arena = arena->next;
+    }
   }
   return 0;
 }

@@ -2,7 +2,7 @@
 // through phases of more and less use. Tells internal and external fragmentation over time; at
 // the end the secret pages in use are those of the live objects, and no arena is without one.
 //
-//   soak_test [--steps N]      1,500,000 of them by default; SECALLOC_TEST_SEED=n repeats a run
+//   soak_test [--steps N]      15 million by default; SECALLOC_TEST_SEED=n repeats a run
 //
 //   internal    of the pages in use, what was not asked for: slack, free slots, guards
 //   external    of the pages of arenas, what is not in use
@@ -218,7 +218,7 @@ int RunFor(long steps) {
 }  // namespace secure_alloc::test
 
 int main(int count, char** arguments) {
-  long steps = 1500000;
+  long steps = 15000000;
   if (count == 3 && strcmp(arguments[1], "--steps") == 0) {
     steps = strtol(arguments[2], nullptr, 10);
   } else if (count != 1) {

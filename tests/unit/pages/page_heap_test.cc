@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include "allocator/pages/space.h"
@@ -217,6 +218,47 @@ TEST_F(PageHeapTest, AnEmptyArenaIsTriedAgainAfterItsPagesWereRefused) {
   first_.RefusePrepare(0);       // and gives it back.
   int refused = 0;
   while (!heap.TryTake(4, &run, &error)) ASSERT_LT(++refused, 1000) << "never again";
+}
+
+// --- Choice ------------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, RunsComeFromTheFullestArenaThatHasOne) {
+  std::map<Arena*, std::vector<Run>> runs;
+  for (int i = 0; i < 16 + 32 + 64; ++i) {
+    const Run run = Take(0);
+    runs[run.arena].push_back(run);
+  }
+  ASSERT_EQ(runs.size(), 3u) << "all full";
+  std::vector<std::pair<Arena*, int>> free = {{nullptr, 3}, {nullptr, 6}, {nullptr, 9}};
+  for (auto& [arena, count] : free) {
+    arena = runs.begin()->first;
+    for (int i = 0; i < count; ++i) heap_.Give(runs[arena][static_cast<size_t>(i)]);
+    runs.erase(arena);
+  }
+  for (const auto& [arena, count] : free) {
+    for (int i = 0; i < count; ++i) EXPECT_EQ(Take(0).arena, arena) << count;
+  }
+}
+
+TEST_F(PageHeapTest, WhatIsReservedIsUsedBeforeTheFullest) {
+  (void)Take(0);
+  ASSERT_EQ(heap_.Reserve(8), 0);
+  const Run run = Take(0);
+  EXPECT_TRUE(run.arena->reserved);
+}
+
+TEST_F(PageHeapTest, TheBetterProtectedIsUsedBeforeTheFullest) {
+  first_.RefuseMaps(EAGAIN);
+  (void)Take(0);
+  (void)Take(1);
+  first_.RefuseMaps(0);
+  ASSERT_EQ(Take(5).arena->source, &first_);  // Longer than what is left there.
+  EXPECT_EQ(Take(0).arena->source, &second_) << "there is no other";
+  heap_.Give(Take(5));
+  const Run wide = Take(5);
+  (void)Take(3);
+  heap_.Give(wide);
+  EXPECT_EQ(Take(0).arena->source, &first_);
 }
 
 // --- Arenas leave ------------------------------------------------------------------------
