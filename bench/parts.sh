@@ -59,13 +59,16 @@ measure_start() {
 }
 
 measure_fork() {
-  local turn mib variant
+  local turn mib reserved variant
   find_variants
   for ((turn = 1; turn <= REPEAT; turn++)); do
-    say "== fork, ${turn} of ${REPEAT}: with 0, 1, 8 MiB of secrets"
-    for mib in 0 1 8; do
-      for variant in base ours; do
-        preloading "${variant}" "${MICRO}/fork_cost" "${mib}" "$(quick_or 1 20)" "${variant}"
+    say "== fork, ${turn} of ${REPEAT}: with 0, 1, 8 MiB of secrets, and 32 MiB reserved besides"
+    for reserved in 0 32; do
+      for mib in 0 1 8; do
+        for variant in base ours; do
+          preloading "${variant}" "${MICRO}/fork_cost" "${mib}" "${reserved}" \
+            "$(quick_or 1 20)" "${variant}"
+        done
       done
     done
   done | record fork

@@ -1,8 +1,10 @@
 #include "allocator/domain/created_domain.h"
 
+#include <algorithm>
 #include <new>
 
 #include "allocator/base/bits.h"
+#include "allocator/domain/default_budget.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 
@@ -10,6 +12,9 @@ namespace secure_alloc {
 namespace {
 
 constexpr size_t kMappingSize = RoundUp(sizeof(CreatedDomain), kPageSize);
+
+// Without a quota a domain lets as much wait for reuse as one with this share of the budget.
+constexpr size_t kShareWithoutQuota = 8;
 
 constinit Mutex list_mutex;
 
@@ -29,7 +34,7 @@ Mutex& SecretDomains::mutex() { return list_mutex; }
 
 CreatedDomain::CreatedDomain(const DomainConfig& config, DomainRecord* record)
     : PrivateHeap(secret_source, &quota_, record != nullptr ? &record->pages : nullptr,
-                  QueuedLimitFor(config.quota)),
+                  QueuedLimitFor(std::min(config.quota, secret_budget.limit() / kShareWithoutQuota))),
       record_(record != nullptr ? *record : own_record_),
       quota_(&secret_budget, record_.budget),
       domain_(record_.name, heap(), record_) {
@@ -39,6 +44,7 @@ CreatedDomain::CreatedDomain(const DomainConfig& config, DomainRecord* record)
 }
 
 CreatedDomain* CreatedDomain::New(const DomainConfig& config) {
+  SettleBudget();
   // Between inaccessible pages, as all metadata are.
   char* const mapping = static_cast<char*>(os::Reserve(kMappingSize + 2 * kPageSize));
   if (mapping == nullptr) return nullptr;

@@ -226,8 +226,9 @@ void Trim() {
     secret_heap.Flush(*thread_cache);
   }
   ordinary_heap.Trim();
-  secret_heap.Trim();
   promoter.Trim();
+  MutexLock lock(SecretDomains::mutex());
+  SecretDomains::ForEach([](Domain& domain) { domain.heap().Trim(); });
 }
 
 void SetPeer(const Peer* new_peer) { peer = new_peer; }

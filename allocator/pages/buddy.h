@@ -32,7 +32,8 @@ struct PageInfo {
   uint32_t slack;  // first page of a large run: bytes behind what was asked for
   PageKind kind;
   uint8_t order;   // free head: log2 of its pages; first page of a large run: LargeStore's
-  bool prepared;   // the source has made this page ready for use
+  bool prepared : 1;  // the source has made this page ready for use
+  bool in_copy : 1;   // and it is ready in the copy for a child; see PageHeap
   uint8_t start;   // first page of a large run: granules before the object
 };
 
@@ -53,6 +54,12 @@ class Buddy {
   FreeRun Give(uint32_t first, uint32_t count);
   // The first page of a run of 2^order pages, all kAllocated, or kNone.
   uint32_t Take(unsigned order);
+
+  // Would Take() find one?
+  bool Has(unsigned order) const {
+    while (order < kOrders && free_runs_[order] == 0) ++order;
+    return order < kOrders;
+  }
 
   uint32_t free_pages() const { return free_pages_; }
   uint32_t free_runs(unsigned order) const { return free_runs_[order]; }

@@ -58,25 +58,56 @@ int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
   return 0;
 }
 
-bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
+bool PageHeap::TakeFrom(Arena* arena, unsigned order, Run* run) {
   const Pages count = Pages{1} << order;
-  for (;;) {
-    for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
-      if (arena->whole || arena->exhausted || arena->free_pages() < count) continue;
-      const bool was_idle = arena->idle();
-      const Pages first = arena->buddy.Take(order);
-      if (first == Buddy::kNone) continue;
-      if (was_idle) empty_pages_ -= arena->grown;
-      if (arena != arenas_) {  // The next search finds it at once.
-        Unlink(arena);
-        Link(arena);
-      }
-      CountUsed(*arena, count);
-      *run = {arena, first, count};
-      return true;
+  if (arena->whole || arena->exhausted || arena->free_pages() < count) return false;
+  const bool was_idle = arena->idle();
+  const Pages first = arena->buddy.Take(order);
+  if (first == Buddy::kNone) return false;
+  if (was_idle) empty_pages_ -= arena->grown;
+  CountUsed(*arena, count);
+  *run = {arena, first, count};
+  return true;
+}
+
+bool PageHeap::TakeFirstFit(unsigned order, Run* run) {
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (!TakeFrom(arena, order, run)) continue;
+    if (arena != arenas_) {  // The next search finds it at once.
+      Unlink(arena);
+      Link(arena);
     }
-    if (!Grow(count, error)) return false;
+    return true;
   }
+  return false;
+}
+
+namespace {
+
+// What is reserved is ready, and stays anyway. The fuller an arena the later it can leave.
+bool IsBetter(const Arena& one, const Arena& other) {
+  if (one.reserved != other.reserved) return one.reserved;
+  if (one.source != other.source) return one.source->protection() > other.source->protection();
+  return one.free_pages() < other.free_pages();
+}
+
+}  // namespace
+
+bool PageHeap::TakeBestFit(unsigned order, Run* run) {
+  Arena* best = nullptr;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->whole || arena->exhausted || !arena->buddy.Has(order)) continue;
+    if (best == nullptr || IsBetter(*arena, *best)) best = arena;
+  }
+  return best != nullptr && TakeFrom(best, order, run);
+}
+
+bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
+  const bool leave_whole = policy_.arena_pages == 0;
+  while (!(leave_whole ? TakeBestFit(order, run) : TakeFirstFit(order, run))) {
+    if (!Grow(Pages{1} << order, error)) return false;
+  }
+  return true;
 }
 
 void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
@@ -141,7 +172,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
     if (refusal == 0) {
       CountFallback(rung, *error);
       record_.faulted_pages.Add(count);
-      arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, 0};
+      arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, false, 0};
       Link(arena);
       space.SetOwner(arena->first_span, arena->spans, arena);
       *run = {arena, 0, count};
@@ -248,7 +279,7 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
 void PageHeap::Give(const Run& run) {
   MutexLock lock(mutex_);
   GivePages(run.arena, run.first, run.count);
-  ReleaseEmptyBeyond(policy_.kept_empty);
+  ReleaseEmptyBeyond(kept_empty_);
 }
 
 void PageHeap::GiveGuarded(const Run& run, bool guarded) {
@@ -276,6 +307,8 @@ size_t PageHeap::Trim() {
   MutexLock lock(mutex_);
   const Pages before = empty_pages_;
   ReleaseEmptyBeyond(0);
+  kept_empty_ = policy_.kept_empty;
+  gave_back_ = false;
   return BytesOf(before - empty_pages_);
 }
 

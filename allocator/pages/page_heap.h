@@ -5,6 +5,14 @@
 // needs, then the next source of the ladder. So a secret is less than secret only
 // if the ladder says so, and each step down is reported.
 //
+// Choice: where each step is an arena of its own, a run comes from the fullest arena that has
+// one, so that others fall empty; else from the one that had the last.
+//
+// Return: empty arenas go back to the kernel but for kept_empty pages. Use that goes up and
+// down must not map and fault in arenas each time: when the heap grows although it gave an
+// arena back since it last grew, it keeps twice as much from then on, up to last_step or an
+// eighth of the budget. Trim gives back all, and forgets that.
+//
 // Fork: arenas of the secret source are absent in a child (MADV_DONTFORK). A copy is
 // mapped, charged and faulted in before fork (MakeCopies), filled with every lock held
 // (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
@@ -33,7 +41,7 @@ struct PageHeapPolicy {
   Pages record_pages;  // smallest run that gets a run record
   Pages arena_pages;   // an arena takes spans for so many and grows inside them, filling
                        // them; 0: each step is an arena of its own, at a random place in a span
-  Pages kept_empty;    // pages of empty arenas kept for reuse
+  Pages kept_empty;    // pages of empty arenas kept for reuse, to begin with; see below
 };
 
 class PageHeap {
@@ -47,7 +55,7 @@ class PageHeap {
   constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget,
                      PageRecord* record = nullptr)
       : policy_(policy), budget_(budget), record_(record != nullptr ? *record : own_record_),
-        ladder_{&first}, next_step_(policy.first_step) {}
+        ladder_{&first}, next_step_(policy.first_step), kept_empty_(policy.kept_empty) {}
   PageHeap(const PageHeap&) = delete;
   PageHeap& operator=(const PageHeap&) = delete;
 
@@ -127,6 +135,9 @@ class PageHeap {
   [[nodiscard]] int ReserveFrom(const Source& source, Pages count) SA_REQUIRES(mutex_);
   [[nodiscard]] int ReserveArena(Pages count) SA_REQUIRES(mutex_);
   void CountFallback(unsigned rung, int error) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeFrom(Arena* arena, unsigned order, Run* run) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeFirstFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeBestFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeRun(unsigned order, Run* run, int* error) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
@@ -136,9 +147,11 @@ class PageHeap {
   [[nodiscard]] int PreparePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   void GivePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   Pages LargestArena() const;
+  void LearnFromGrowth() SA_REQUIRES(mutex_);
   static uint32_t MemoryEpoch();
   static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  static void DropCopy(Arena* arena);
   // What comes into use, or goes.
   void CountUsed(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
   void CountUnused(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
@@ -158,6 +171,8 @@ class PageHeap {
   Arena* growing_ SA_GUARDED_BY(mutex_) = nullptr;  // the one with room to grow in place
   Pages next_step_ SA_GUARDED_BY(mutex_);
   Pages empty_pages_ SA_GUARDED_BY(mutex_) = 0;  // in wholly free arenas
+  Pages kept_empty_ SA_GUARDED_BY(mutex_);
+  bool gave_back_ SA_GUARDED_BY(mutex_) = false;  // an arena, since it last grew
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
   unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
@@ -172,11 +187,15 @@ int PageHeap::ReserveRuns(unsigned order, size_t count, Use use) {
   MutexLock lock(mutex_);
   if (count > SIZE_MAX >> kPageShift >> order) return ENOMEM;
   if (const int error = ReserveLocked(count << order); error != 0) return error;
-  for (; count > 0; --count) {
+  for (Arena* arena = arenas_; count > 0;) {  // The new ones are the first.
     Run run;
-    int error;
-    SA_CHECK(TakeRun(order, &run, &error));  // The new arenas come first.
-    use(run);
+    SA_CHECK(arena != nullptr && arena->reserved);
+    if (TakeFrom(arena, order, &run)) {
+      use(run);
+      --count;
+    } else {
+      arena = arena->next;
+    }
   }
   return 0;
 }

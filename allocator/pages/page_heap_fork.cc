@@ -16,21 +16,40 @@ bool AnyInUse(const Arena& arena) { return arena.whole || !arena.empty(); }
 
 bool IsAbsentInChild(const Arena& arena) { return arena.source->in_child() == InChild::kAbsent; }
 
+// Of an arena that is one run, all pages or none.
+bool InCopy(const Arena& arena, Pages page) { return arena.info[arena.whole ? 0 : page].in_copy; }
+
+void SetInCopy(Arena& arena, Pages first, Pages count, bool in_copy) {
+  for (Pages page = first; page < first + count; ++page) {
+    arena.info[arena.whole ? 0 : page].in_copy = in_copy;
+  }
+}
+
+// Faults in what has come into use since the copy was mapped, or was completed last.
+int CompleteCopy(Arena& arena) {
+  const auto missing = [&arena](Pages page) { return InUse(arena, page) && !InCopy(arena, page); };
+  return ForEachStretch(arena, missing, [&arena](Pages first, Pages count) {
+    char* const copy = static_cast<char*>(arena.fork_copy) + BytesOf(first);
+    const int error = os::FaultIn(copy, BytesOf(count));
+    if (error == 0) SetInCopy(arena, first, count, true);
+    return error;
+  });
+}
+
 }  // namespace
 
 int PageHeap::MakeCopy(Arena* arena) {
-  void* copy = nullptr;
-  int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &copy);
+  int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &arena->fork_copy);
   if (error != 0) return error;
-  error = ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
-    return os::FaultIn(static_cast<char*>(copy) + BytesOf(first), BytesOf(count));
-  });
-  if (error != 0) {
-    os::Unmap(copy, arena->bytes());
-    return error;
-  }
-  arena->fork_copy = copy;
-  return 0;
+  SetInCopy(*arena, 0, arena->grown, false);
+  error = CompleteCopy(*arena);
+  if (error != 0) DropCopy(arena);
+  return error;
+}
+
+void PageHeap::DropCopy(Arena* arena) {
+  os::Unmap(arena->fork_copy, arena->bytes());
+  arena->fork_copy = nullptr;
 }
 
 int PageHeap::MakeCopies() {
@@ -56,19 +75,14 @@ int PageHeap::FillCopies() {
   for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
     if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
     // Taken into use, or forked without our wrapper (daemon(3), forkpty(3)), since.
-    if (arena->fork_copy == nullptr) {
-      if (const int error = MakeCopy(arena); error != 0) return error;
-    }
-    Pages copied = 0;
-    const int error = ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
-      char* const to = static_cast<char*>(arena->fork_copy) + BytesOf(first);
-      if (const int fault = os::FaultIn(to, BytesOf(count)); fault != 0) return fault;
-      std::memcpy(to, arena->AddressOf(first), BytesOf(count));
-      copied += count;
+    const int error = arena->fork_copy == nullptr ? MakeCopy(arena) : CompleteCopy(*arena);
+    if (error != 0) return error;
+    (void)ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
+      std::memcpy(static_cast<char*>(arena->fork_copy) + BytesOf(first), arena->AddressOf(first),
+                  BytesOf(count));
+      record_.copied_pages.Add(count);
       return 0;
     });
-    record_.copied_pages.Add(copied);
-    if (error != 0) return error;
   }
   return 0;
 }
@@ -76,9 +90,7 @@ int PageHeap::FillCopies() {
 void PageHeap::DropCopies() {
   fork_under_way_ = false;
   for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
-    if (arena->fork_copy == nullptr) continue;
-    os::Unmap(arena->fork_copy, arena->bytes());
-    arena->fork_copy = nullptr;
+    if (arena->fork_copy != nullptr) DropCopy(arena);
   }
 }
 

@@ -17,6 +17,9 @@ namespace {
 // A process at its limits must not make a dozen system calls for each allocation.
 constexpr unsigned kRefusalsRemembered = 64;
 
+// Of the budget, what may be kept in empty arenas by one page heap.
+constexpr size_t kMostKeptShare = 8;
+
 // Pages of one arena of a reservation: the largest run of the buddy.
 constexpr Pages kLargestReservation = Pages{1} << (Buddy::kOrders - 1);
 
@@ -123,7 +126,7 @@ void PageHeap::Unlink(Arena* arena) {
 
 // The arena is not linked. Its pages, if any, leave with it.
 void PageHeap::DeleteArena(Arena* arena) {
-  if (arena->fork_copy != nullptr) os::Unmap(arena->fork_copy, arena->bytes());
+  if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
@@ -140,6 +143,7 @@ void PageHeap::ReleaseEmptyBeyond(Pages kept) {
     next = arena->next;
     if (!arena->idle()) continue;
     ReleaseEmpty(arena);
+    gave_back_ = true;
     // Use has fallen: the next arena may be smaller again.
     next_step_ = std::max(policy_.first_step, next_step_ / 2);
   }
@@ -162,6 +166,14 @@ void PageHeap::Close() {
     Unlink(arena);
     DeleteArena(arena);
   }
+}
+
+void PageHeap::LearnFromGrowth() {
+  if (!gave_back_) return;
+  gave_back_ = false;
+  const size_t share = budget_ == nullptr ? SIZE_MAX : budget_->limit() / kMostKeptShare;
+  const size_t most = std::min<size_t>(policy_.last_step, share >> kPageShift);
+  kept_empty_ = std::max(kept_empty_, static_cast<Pages>(std::min<size_t>(2 * kept_empty_, most)));
 }
 
 // --- Growth ------------------------------------------------------------------------
@@ -207,6 +219,7 @@ int PageHeap::GrowFrom(const Source& source, Pages needed) {
   for (Pages step = std::max(first, needed);; step = std::max(needed, step / 2)) {
     const int error = GrowBy(source, step, needed);
     if (error == 0) {
+      LearnFromGrowth();
       next_step_ = std::min(std::max(step * 2, policy_.first_step), policy_.last_step);
       return 0;
     }

@@ -12,12 +12,13 @@ inline bool InUse(const Arena& arena, Pages page) {
                            info.kind == PageKind::kLarge);
 }
 
-// Calls `visit(first, count)` for each stretch of pages in use until it returns an error.
-template <typename Visit>
-int ForEachUsedStretch(const Arena& arena, Visit visit) {
+// Calls `visit(first, count)` for each stretch of pages that are `wanted(page)` until it returns
+// an error.
+template <typename Wanted, typename Visit>
+int ForEachStretch(const Arena& arena, Wanted wanted, Visit visit) {
   for (Pages page = 0; page < arena.grown;) {
     Pages end = page;
-    while (end < arena.grown && InUse(arena, end)) ++end;
+    while (end < arena.grown && wanted(end)) ++end;
     if (end > page) {
       if (const int error = visit(page, end - page); error != 0) return error;
       page = end;
@@ -26,6 +27,13 @@ int ForEachUsedStretch(const Arena& arena, Visit visit) {
     }
   }
   return 0;
+}
+
+// ... of pages in use.
+template <typename Visit>
+int ForEachUsedStretch(const Arena& arena, Visit visit) {
+  return ForEachStretch(
+      arena, [&arena](Pages page) { return InUse(arena, page); }, visit);
 }
 
 }  // namespace secure_alloc

@@ -1,6 +1,7 @@
-// fork_cost MIB COUNT VARIANT: COUNT times fork, _exit in the child, and wait, with MIB of live
-// objects: secret ones if the library is preloaded, else ordinary. Prints for each fork lines of
-// FIGURE, UNIT, VARIANT and VALUE: the time until the child is gone, and the CPU time of both.
+// fork_cost MIB RESERVED COUNT VARIANT: COUNT times fork, _exit in the child, and wait, with MIB of
+// live objects: secret ones if the library is preloaded, else ordinary; and RESERVED MiB of secret
+// memory reserved besides, but not in use. Prints for each fork lines of FIGURE, UNIT, VARIANT and
+// VALUE: the time until the child is gone, and the CPU time of both.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,7 +38,12 @@ bool Fill(size_t bytes) {
   return true;
 }
 
-bool ForkOnce(size_t mib, const char* variant) {
+bool Reserve(size_t bytes) {
+  auto* reserve = secure_alloc::bench::FindSecretApi<int(void*, size_t)>("secalloc_reserve");
+  return bytes == 0 || reserve == nullptr || reserve(nullptr, bytes) == 0;
+}
+
+bool ForkOnce(const char* secrets, const char* variant) {
   const double wall_start = Microseconds(CLOCK_MONOTONIC);
   const double cpu_start = Microseconds(CLOCK_PROCESS_CPUTIME_ID);
   const pid_t child = fork();
@@ -48,22 +54,29 @@ bool ForkOnce(size_t mib, const char* variant) {
   const double wall = Microseconds(CLOCK_MONOTONIC) - wall_start;
   const double cpu = Microseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start +
                      Microseconds(usage.ru_utime) + Microseconds(usage.ru_stime);
-  printf("%zu MiB of secrets, fork+_exit+wait\tus\t%s\t%.1f\n", mib, variant, wall);
-  printf("%zu MiB of secrets, CPU time of both\tus\t%s\t%.1f\n", mib, variant, cpu);
+  printf("%s, fork+_exit+wait\tus\t%s\t%.1f\n", secrets, variant, wall);
+  printf("%s, CPU time of both\tus\t%s\t%.1f\n", secrets, variant, cpu);
   return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: fork_cost MIB COUNT VARIANT\n");
+  if (argc != 5) {
+    fprintf(stderr, "usage: fork_cost MIB RESERVED COUNT VARIANT\n");
     return 2;
   }
-  const size_t mib = strtoul(argv[1], nullptr, 10);
-  if (!Fill(mib << 20)) return perror("fork_cost: no memory; raise ulimit -l?"), 1;
-  for (long left = strtol(argv[2], nullptr, 10); left > 0; --left) {
-    if (!ForkOnce(mib, argv[3])) return perror("fork_cost: fork"), 1;
+  const size_t mib = strtoul(argv[1], nullptr, 10), reserved = strtoul(argv[2], nullptr, 10);
+  if (!Fill(mib << 20) || !Reserve(reserved << 20)) {
+    return perror("fork_cost: no memory; raise ulimit -l?"), 1;
+  }
+  char secrets[64];
+  const int size = snprintf(secrets, sizeof secrets, "%zu MiB of secrets", mib);
+  if (reserved > 0) {
+    snprintf(secrets + size, sizeof secrets - size, ", %zu reserved", reserved);
+  }
+  for (long left = strtol(argv[3], nullptr, 10); left > 0; --left) {
+    if (!ForkOnce(secrets, argv[4])) return perror("fork_cost: fork"), 1;
   }
   return 0;
 }

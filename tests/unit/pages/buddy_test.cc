@@ -153,7 +153,8 @@ TEST(Buddy, DoesNotMergeBeyondItsLastPage) {
   Buddy buddy;
   buddy.Init(info.data(), 1024);
   info[1024] = {.first = Buddy::kNone, .next = Buddy::kNone, .slack = 0,
-                .kind = PageKind::kFreeHead, .order = 10, .prepared = false, .start = 0};
+                .kind = PageKind::kFreeHead, .order = 10, .prepared = false, .in_copy = false,
+                .start = 0};
   // Another's, and by its looks the buddy of all of ours.
   buddy.Give(0, 1024);
   EXPECT_EQ(buddy.free_runs(10), 1u);

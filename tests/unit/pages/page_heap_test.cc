@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include "allocator/pages/space.h"
@@ -219,6 +220,47 @@ TEST_F(PageHeapTest, AnEmptyArenaIsTriedAgainAfterItsPagesWereRefused) {
   while (!heap.TryTake(4, &run, &error)) ASSERT_LT(++refused, 1000) << "never again";
 }
 
+// --- Choice ------------------------------------------------------------------------------
+
+TEST_F(PageHeapTest, RunsComeFromTheFullestArenaThatHasOne) {
+  std::map<Arena*, std::vector<Run>> runs;
+  for (int i = 0; i < 16 + 32 + 64; ++i) {
+    const Run run = Take(0);
+    runs[run.arena].push_back(run);
+  }
+  ASSERT_EQ(runs.size(), 3u) << "all full";
+  std::vector<std::pair<Arena*, int>> free = {{nullptr, 3}, {nullptr, 6}, {nullptr, 9}};
+  for (auto& [arena, count] : free) {
+    arena = runs.begin()->first;
+    for (int i = 0; i < count; ++i) heap_.Give(runs[arena][static_cast<size_t>(i)]);
+    runs.erase(arena);
+  }
+  for (const auto& [arena, count] : free) {
+    for (int i = 0; i < count; ++i) EXPECT_EQ(Take(0).arena, arena) << count;
+  }
+}
+
+TEST_F(PageHeapTest, WhatIsReservedIsUsedBeforeTheFullest) {
+  (void)Take(0);
+  ASSERT_EQ(heap_.Reserve(8), 0);
+  const Run run = Take(0);
+  EXPECT_TRUE(run.arena->reserved);
+}
+
+TEST_F(PageHeapTest, TheBetterProtectedIsUsedBeforeTheFullest) {
+  first_.RefuseMaps(EAGAIN);
+  (void)Take(0);
+  (void)Take(1);
+  first_.RefuseMaps(0);
+  ASSERT_EQ(Take(5).arena->source, &first_);  // Longer than what is left there.
+  EXPECT_EQ(Take(0).arena->source, &second_) << "there is no other";
+  heap_.Give(Take(5));
+  const Run wide = Take(5);
+  (void)Take(3);
+  heap_.Give(wide);
+  EXPECT_EQ(Take(0).arena->source, &first_);
+}
+
 // --- Arenas leave ------------------------------------------------------------------------
 
 TEST_F(PageHeapTest, EmptyArenasLeaveInAnyOrder) {
@@ -251,6 +293,54 @@ TEST_F(PageHeapTest, KeepsEmptyArenasUpToItsPolicyAndTrimGivesThemBack) {
   EXPECT_EQ(heap.Trim(), BytesOf(32));
   EXPECT_EQ(first_.mapped_bytes(), 0u);
   EXPECT_EQ(budget_.used(), 0u);
+}
+
+// Use goes up and down by `swing` runs: how many arenas come each time.
+std::vector<size_t> MapsOfSwings(PageHeap& heap, const FakeSource& source, size_t swing,
+                                 int times = 100) {
+  std::vector<size_t> maps;
+  std::vector<secure_alloc::Run> runs(swing);
+  int error;
+  for (int i = 0; i < times; ++i) {
+    const size_t before = source.maps_asked().size();
+    for (secure_alloc::Run& run : runs) EXPECT_TRUE(heap.TryTake(4, &run, &error));
+    for (const secure_alloc::Run& run : runs) heap.Give(run);
+    maps.push_back(source.maps_asked().size() - before);
+  }
+  return maps;
+}
+
+constexpr PageHeapPolicy kSwinging = {
+    .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 64};
+
+TEST_F(PageHeapTest, UseThatGoesUpAndDownDoesNotMapArenasEachTime) {
+  for (const size_t base : {0, 4, 16, 40, 63, 100}) {
+    for (const size_t swing : {1, 2, 8, 16, 31}) {
+      PageHeap heap(kSwinging, first_, &budget_);
+      std::vector<Run> runs(base);
+      int error;
+      for (Run& run : runs) ASSERT_TRUE(heap.TryTake(4, &run, &error));
+      const std::vector<size_t> maps = MapsOfSwings(heap, first_, swing);
+      const size_t settled = 6;  // 64 pages doubled to 512, and arenas of the lasting size.
+      EXPECT_EQ(std::count(maps.begin() + settled, maps.end(), size_t{0}), 100 - settled)
+          << "base " << base << ", swing " << swing;
+      for (const Run& run : runs) heap.Give(run);
+      heap.Trim();
+      EXPECT_EQ(first_.mapped_bytes(), 0u);
+    }
+  }
+}
+
+TEST_F(PageHeapTest, WhatItKeepsIsAnEighthOfTheBudgetAtMostUntilItIsTrimmed) {
+  budget_.SetLimit(BytesOf(1024));
+  PageHeap heap(kSwinging, first_, &budget_);
+  MapsOfSwings(heap, first_, 31);
+  EXPECT_GT(first_.mapped_bytes(), BytesOf(64)) << "nothing was learnt";
+  EXPECT_LE(first_.mapped_bytes(), BytesOf(128));
+  heap.Trim();
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
+  MapsOfSwings(heap, first_, 31, 1);
+  EXPECT_LE(first_.mapped_bytes(), BytesOf(64)) << "not forgotten";
 }
 
 TEST_F(PageHeapTest, UsageIsWhatTheSourcesGave) {
