@@ -11,18 +11,21 @@ constexpr PageHeapPolicy kSlabPages = {.first_step = PagesFor(256 * kKiB),
                                        .last_step = PagesFor(2 * kMiB),
                                        .record_pages = 1u << kOrdinarySlabs.min_order,
                                        .arena_pages = PagesFor(16 * kMiB),
-                                       .kept_empty = PagesFor(16 * kMiB)};
+                                       .kept_empty = PagesFor(16 * kMiB),
+                                       .kept_dirty = PagesFor(2 * kMiB)};
 // Large objects: arenas of 64 MiB of address space, without memory until used.
 constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(64 * kMiB),
                                         .last_step = PagesFor(64 * kMiB),
                                         .record_pages = PagesFor(64 * kMiB),
                                         .arena_pages = PagesFor(64 * kMiB),
-                                        .kept_empty = PagesFor(64 * kMiB)};
+                                        .kept_empty = PagesFor(64 * kMiB),
+                                       .kept_dirty = 0};
 constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .last_step = PagesFor(1 * kMiB),
                                            .record_pages = 1u << kSecretSlabs.min_order,
                                            .arena_pages = PagesFor(kSpanSize),
-                                           .kept_empty = PagesFor(kSpanSize)};
+                                           .kept_empty = PagesFor(kSpanSize),
+                                       .kept_dirty = 0};
 // Freed large runs that wait for reuse: what a few buffers of a program need and no
 // more, so that peak memory stays near what is live. Secret pages are scarcer.
 constexpr size_t kQueuedBytes = 8 * kMiB;
@@ -41,7 +44,8 @@ constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
                                         .last_step = PagesFor(2 * kMiB),
                                         .record_pages = 1u << kSecretSlabs.min_order,
                                         .arena_pages = 0,
-                                        .kept_empty = PagesFor(256 * kKiB)};
+                                        .kept_empty = PagesFor(256 * kKiB),
+                                       .kept_dirty = 0};
 constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
                                 &process_record.domains[0].pages);

@@ -6,6 +6,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/pages/promoted.h"
+#include "allocator/os/os.h"
 #include "allocator/pages/space.h"
 
 namespace secure_alloc {
@@ -14,6 +15,11 @@ namespace {
 // From 2 MiB of neighbouring free pages on, their shadow goes back: one system call for
 // 128 KiB, and rare enough.
 constexpr unsigned kShadowDropOrder = 9;
+
+// When a page heap purges: free pages with memory are more than one in so many; and runs of
+// so many pages are worth a system call.
+constexpr size_t kDirtyShare = 4;
+constexpr Pages kLeastPurged = 4;
 
 }  // namespace
 
@@ -131,6 +137,27 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   arena->exhausted = false;
   NoteMemoryBack();
   if (arena->idle()) empty_pages_ += arena->grown;
+  dirty_pages_ += count;
+  PurgeIfDue();
+}
+
+// Gives the memory of free pages back, but not their addresses.
+void PageHeap::PurgeIfDue() {
+  if (policy_.kept_dirty == 0 || dirty_pages_ <= policy_.kept_dirty) return;
+  const size_t used = record_.used_bytes[static_cast<unsigned>(Protection::kPlain)].get();
+  if (dirty_pages_ <= (used >> kPageShift) / kDirtyShare) return;
+  dirty_pages_ = 0;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->whole) continue;
+    for (Pages page = 0; page < arena->grown;) {
+      const PageInfo& info = arena->info[page];
+      const Pages count = info.kind == PageKind::kFreeHead ? Pages{1} << info.order : 1;
+      if (count >= kLeastPurged) {
+        SA_CHECK(os::Discard(arena->AddressOf(page), BytesOf(count)) == 0);
+      }
+      page += count;
+    }
+  }
 }
 
 bool PageHeap::TryTake(unsigned order, Run* run, int* error) {

@@ -42,6 +42,8 @@ struct PageHeapPolicy {
   Pages arena_pages;   // an arena takes spans for so many and grows inside them, filling
                        // them; 0: each step is an arena of its own, at a random place in a span
   Pages kept_empty;    // pages of empty arenas kept for reuse, to begin with; see below
+  Pages kept_dirty = 0;  // free pages of other arenas that keep their memory, or a quarter of what
+                         // is in use; 0: all do
 };
 
 class PageHeap {
@@ -146,6 +148,7 @@ class PageHeap {
   bool MayTryElsewhere(Arena* refused) SA_REQUIRES(mutex_);
   [[nodiscard]] int PreparePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   void GivePages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  void PurgeIfDue() SA_REQUIRES(mutex_);
   Pages LargestArena() const;
   void LearnFromGrowth() SA_REQUIRES(mutex_);
   static uint32_t MemoryEpoch();
@@ -173,6 +176,7 @@ class PageHeap {
   Pages empty_pages_ SA_GUARDED_BY(mutex_) = 0;  // in wholly free arenas
   Pages kept_empty_ SA_GUARDED_BY(mutex_);
   bool gave_back_ SA_GUARDED_BY(mutex_) = false;  // an arena, since it last grew
+  size_t dirty_pages_ SA_GUARDED_BY(mutex_) = 0;  // given back since the last purge
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
   unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;

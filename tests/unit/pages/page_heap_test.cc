@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
 #include <vector>
 
+#include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 #include "tests/unit/pages/fake_source.h"
 
@@ -435,6 +437,43 @@ TEST_F(PageHeapTest, ABareRunHasNoGuardsAndIsCounted) {
   EXPECT_EQ(heap_.usage().unguarded_runs.get(), 1u);
   heap_.Give(run);
   EXPECT_EQ(first_.mapped_bytes(), 0u);
+}
+
+// --- Memory of free pages -------------------------------------------------------------------
+
+size_t ResidentPages(const Run& run) {
+  std::vector<unsigned char> resident(run.count);
+  EXPECT_EQ(mincore(run.address(), run.bytes(), resident.data()), 0);
+  return static_cast<size_t>(
+      std::count_if(resident.begin(), resident.end(), [](unsigned char page) { return page & 1; }));
+}
+
+TEST_F(PageHeapTest, FreePagesOfAnArenaInUseGiveTheirMemoryBack) {
+  static constexpr PageHeapPolicy kPurged = {.first_step = 512, .last_step = 512,
+                                             .record_pages = 4, .arena_pages = 1024,
+                                             .kept_empty = 0, .kept_dirty = 64};
+  PageHeap heap(kPurged, plain_source, nullptr);
+  std::vector<Run> runs(256);
+  int error;
+  for (Run& run : runs) {
+    ASSERT_TRUE(heap.TryTake(2, &run, &error));
+    for (Pages page = 0; page < run.count; ++page) {
+      run.address()[BytesOf(page)] = 1;
+      run.address()[BytesOf(page)] = 0;
+    }
+  }
+  // A few stay as they are: they will be wanted again.
+  for (int i = 0; i < 10; ++i) heap.Give(runs[i]);
+  EXPECT_EQ(ResidentPages(runs[0]), 4u);
+  for (size_t i = 10; i + 1 < runs.size(); ++i) heap.Give(runs[i]);
+  size_t resident = 0;
+  for (size_t i = 0; i + 1 < runs.size(); ++i) resident += ResidentPages(runs[i]);
+  EXPECT_LE(resident, 64u);
+  EXPECT_EQ(ResidentPages(runs.back()), 4u);
+  ASSERT_TRUE(heap.TryTake(2, &runs[0], &error));
+  EXPECT_EQ(runs[0].address()[0], 0);
+  heap.Give(runs[0]);
+  heap.Give(runs.back());
 }
 
 // --- Arenas that grow in place -------------------------------------------------------------
