@@ -97,14 +97,6 @@ void OnParent() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Unlock();
 }
 
-// Live objects of an arena that the child does not have: freeing them does nothing.
-void MarkForgotten(Arena* arena) {
-  uint8_t* const begin = space.ShadowOf(arena->AddressOf(0));
-  for (uint8_t* at = begin; at < begin + (arena->bytes() >> kGranuleShift); ++at) {
-    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
-  }
-}
-
 void ForgetSecrets(ThreadCache& cache) {
   for (unsigned bin = kSecretBins; bin < kDomainBins; ++bin) cache.bins[bin].SetCount(0);
 }
@@ -122,7 +114,7 @@ void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
     if (pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
     CloseAgain(domain);
   } else {
-    pages.AbandonArenas(MarkForgotten);
+    pages.AbandonArenas(ForgetObjects);
     domain.heap().Forget();
     if (domain.heap().has_thread_caches()) ForEachThreadCache(ForgetSecrets);
   }

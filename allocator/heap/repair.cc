@@ -52,4 +52,11 @@ void RepairSecretsAfterFork(PageHeap& pages) SA_NO_THREAD_SAFETY {
   pages.ForEachArena(RepairArena);
 }
 
+void ForgetObjects(Arena* arena) {
+  uint8_t* const begin = space.ShadowOf(arena->AddressOf(0));
+  for (uint8_t* at = begin; at < begin + (arena->bytes() >> kGranuleShift); ++at) {
+    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
+  }
+}
+
 }  // namespace secure_alloc

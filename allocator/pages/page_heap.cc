@@ -268,7 +268,7 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
     info[page].prepared = !again;
   }
   for (Pages page = rest->first; page < end; ++page) info[page].first = rest->first;
-  info[rest->first] = {rest->first, rest->count, 0, PageKind::kLarge, 0, true, 0};
+  info[rest->first] = {rest->first, rest->count, 0, PageKind::kLarge, 0, true, false, 0};
   info[run->first].next = count;
   run->count = count;
   return true;
