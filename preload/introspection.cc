@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "allocator/api/arenas.h"
 #include "allocator/api/report.h"
 #include "allocator/base/text.h"
 #include "allocator/heap/standard_heaps.h"
@@ -55,6 +56,28 @@ SA_EXPORT struct mallinfo mallinfo(void) {
   return info;
 }
 
+namespace {
+
+// Whether all of it could be written.
+bool WriteArenas(FILE* stream) {
+  bool written = true;
+  for (const ArenaFigures& arena : ArenaList()) {
+    written &= fprintf(stream, "<arena domain=\"%s\" protection=\"%s\" reserved=\"%d\" pages=\"%u\" "
+                               "free=\"%u\">",
+                       arena.domain, NameOf(arena.protection), arena.reserved, arena.pages,
+                       arena.free_pages) >= 0;
+    for (unsigned order = 0; order < Buddy::kOrders; ++order) {
+      if (arena.free_runs[order] == 0) continue;
+      written &= fprintf(stream, "<free order=\"%u\" runs=\"%u\"/>", order,
+                         arena.free_runs[order]) >= 0;
+    }
+    written &= fputs("</arena>\n", stream) >= 0;
+  }
+  return written;
+}
+
+}  // namespace
+
 SA_EXPORT int malloc_info(int options, FILE* stream) {
   if (options != 0) {
     errno = EINVAL;
@@ -69,8 +92,7 @@ SA_EXPORT int malloc_info(int options, FILE* stream) {
                               "<total type=\"mmap\" size=\"%zu\"/>\n"
                               "<system type=\"current\" size=\"%zu\"/>\n"
                               "<secret arenas=\"%llu\" bytes=\"%llu\" used=\"%llu\"/>\n"
-                              "<locked arenas=\"%llu\" bytes=\"%llu\" used=\"%llu\"/>\n"
-                              "</malloc>\n",
+                              "<locked arenas=\"%llu\" bytes=\"%llu\" used=\"%llu\"/>\n",
                               info.fordblks, info.hblkhd, info.arena + info.hblkhd,
                               static_cast<unsigned long long>(stats.secret_arenas),
                               static_cast<unsigned long long>(stats.secret_bytes),
@@ -78,7 +100,8 @@ SA_EXPORT int malloc_info(int options, FILE* stream) {
                               static_cast<unsigned long long>(stats.locked_arenas),
                               static_cast<unsigned long long>(stats.locked_bytes),
                               static_cast<unsigned long long>(stats.locked_used_bytes));
-  return written < 0 ? -1 : 0;
+  const bool all_written = written >= 0 && WriteArenas(stream) && fputs("</malloc>\n", stream) >= 0;
+  return all_written ? 0 : -1;
 }
 
 SA_EXPORT void malloc_stats(void) {

@@ -1,6 +1,7 @@
 // The library's load and the process's end.
 #include "allocator/api/report.h"
 #include "allocator/base/text.h"
+#include "allocator/domain/end.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
 #include "preload/rules.h"
@@ -24,6 +25,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
 
 [[gnu::constructor]] void OnLoad() {
   if (!entry::Start()) return;  // It has said why; malloc will say ENOMEM.
+  if (entry::CurrentOptions().scope != Scope::kAll) WipeLockedSecretsAtEnd();
   rules::Prepare();
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);

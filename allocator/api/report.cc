@@ -1,6 +1,8 @@
 #include "allocator/api/report.h"
 
 #include "allocator/api/advice.h"
+#include "allocator/api/arenas.h"
+#include "allocator/base/bits.h"
 #include "allocator/base/text.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/default_budget.h"
@@ -51,7 +53,33 @@ void AppendJson(const Stats& stats, TextBuffer& text) {
     text << separator << "\"" << field.name << "\": " << stats.*field.value;
     separator = ", ";
   }
-  text << "}\n";
+}
+
+// The most that one arena takes, and all the rest.
+constexpr size_t kArenaText = 512, kFiguresText = 2048;
+
+void AppendJson(const ArenaFigures& arena, TextBuffer& text) {
+  text << "{\"domain\": \"" << arena.domain << "\", \"protection\": \""
+       << NameOf(arena.protection) << "\", \"reserved\": " << (arena.reserved ? "true" : "false")
+       << ", \"pages\": " << uint64_t{arena.pages} << ", \"free_pages\": "
+       << uint64_t{arena.free_pages} << ", \"free_runs\": ";
+  const char* separator = "[";
+  for (const uint32_t runs : arena.free_runs) {
+    text << separator << uint64_t{runs};
+    separator = ", ";
+  }
+  text << "]}";
+}
+
+void AppendJson(const ArenaList& arenas, TextBuffer& text) {
+  text << ", \"arenas\": [";
+  const char* separator = "\n";
+  for (const ArenaFigures& arena : arenas) {
+    text << separator;
+    AppendJson(arena, text);
+    separator = ",\n";
+  }
+  text << "]}\n";
 }
 
 // PATH with each %p replaced by the process id; true if there was one.
@@ -74,10 +102,18 @@ void WriteJson(const Stats& stats, const char* path, bool original) {
   char path_text[Options::kTextSize + 64];
   TextBuffer expanded(path_text, sizeof path_text);
   if (!ExpandPath(path, expanded) && !original) return;
-  char text[2048];
-  TextBuffer json(text, sizeof text);
-  AppendJson(stats, json);
-  if (expanded.truncated() || os::WriteFile(path_text, json.data(), json.size()) != 0) {
+  const ArenaList arenas;
+  const size_t size = RoundUp(kFiguresText + arenas.size() * kArenaText, kPageSize);
+  char* const text = static_cast<char*>(os::MapAnonymous(size));
+  bool written = false;
+  if (text != nullptr) {
+    TextBuffer json(text, size);
+    AppendJson(stats, json);
+    AppendJson(arenas, json);
+    written = !expanded.truncated() && os::WriteFile(path_text, json.data(), json.size()) == 0;
+    os::Unmap(text, size);
+  }
+  if (!written) {
     Line line;
     line << "secure_alloc: statistics can't be written to " << path_text
          << ": is the directory there and writable?";

@@ -107,25 +107,15 @@ void OnParent() SA_NO_THREAD_SAFETY {
   if (!bracketed) state.window.Unlock();
 }
 
-// Live objects that the child does not have: freeing them does nothing.
-void MarkForgotten(void* address, size_t length) {
-  uint8_t* const begin = space.ShadowOf(address);
-  for (uint8_t* at = begin; at < begin + (length >> kGranuleShift); ++at) {
-    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
-  }
-}
-
 // Of a heap whose other pages the child has.
 void ForgetPages(void* address, size_t length) {
-  MarkForgotten(address, length);
+  ForgetObjects(address, length);
   // One that begins before them has lost its end, and its check byte.
   uintptr_t end;
   if (char* const start = FindOwner(address, &end)) {
     StoreShadow(space.ShadowOf(start), kLive | kForgottenBin);
   }
 }
-
-void ForgetArena(Arena* arena) { MarkForgotten(arena->AddressOf(0), arena->bytes()); }
 
 void ForgetSecrets(ThreadCache& cache) {
   for (unsigned bin = kSecretBins; bin < kDomainBins; ++bin) cache.bins[bin].SetCount(0);
@@ -144,7 +134,7 @@ void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
     if (pages.RelockAfterFork() != 0) Fault(FaultKind::kForkWithoutCopy, nullptr);
     CloseAgain(domain);
   } else {
-    pages.AbandonArenas(ForgetArena);
+    pages.AbandonArenas(ForgetObjects);
     domain.heap().Forget();
     if (domain.heap().has_thread_caches()) ForEachThreadCache(ForgetSecrets);
   }

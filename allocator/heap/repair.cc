@@ -52,4 +52,13 @@ void RepairSecretsAfterFork(PageHeap& pages) SA_NO_THREAD_SAFETY {
   pages.ForEachArena(RepairArena);
 }
 
+void ForgetObjects(void* address, size_t length) {
+  uint8_t* const begin = space.ShadowOf(address);
+  for (uint8_t* at = begin; at < begin + (length >> kGranuleShift); ++at) {
+    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
+  }
+}
+
+void ForgetObjects(Arena* arena) { ForgetObjects(arena->AddressOf(0), arena->bytes()); }
+
 }  // namespace secure_alloc

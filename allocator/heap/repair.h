@@ -1,4 +1,5 @@
-// Making a forked child's secrets agree with what is known about them.
+// Making what is known about secrets agree with what there is of them, in a forked child and at a
+// process's end.
 #pragma once
 
 #include "allocator/pages/page_heap.h"
@@ -12,5 +13,10 @@ namespace secure_alloc {
 // unfinished work, as in any forked child). Wipes the first, restores the second.
 // In a child that has adopted its copies, before its locks are released.
 void RepairSecretsAfterFork(PageHeap& pages);
+
+// The contents of the live objects that begin in these pages are gone: freeing them does nothing
+// from now on.
+void ForgetObjects(void* address, size_t length);
+void ForgetObjects(Arena* arena);
 
 }  // namespace secure_alloc

@@ -86,6 +86,8 @@ size_t AddressSpaceLimit();
 size_t LockedMemoryLimit();
 // What the kernel counts as locked of this process, in bytes.
 size_t LockedMemory();
+// Threads of this process; 0 where that can't be known.
+size_t Threads();
 // May this process lock memory beyond its limit (CAP_IPC_LOCK in the machine's own user
 // namespace)?
 bool MayLockAnyAmount();

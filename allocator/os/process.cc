@@ -64,17 +64,26 @@ size_t AddressSpaceLimit() { return SoftLimit(RLIMIT_AS); }
 
 size_t LockedMemoryLimit() { return SoftLimit(RLIMIT_MEMLOCK); }
 
-size_t LockedMemory() {
+namespace {
+
+// The number in a line of /proc/self/status, or 0.
+size_t FromStatus(const char* field) {
   char text[2048];
   if (ReadFile("/proc/self/status", text, sizeof text) == 0) return 0;
-  const char* const line = std::strstr(text, "\nVmLck:");
-  if (line == nullptr) return 0;
-  size_t kib = 0;
-  for (const char* at = line + 7; *at != '\0' && *at != 'k'; ++at) {
-    if (*at >= '0' && *at <= '9') kib = kib * 10 + static_cast<size_t>(*at - '0');
+  const char* at = std::strstr(text, field);
+  if (at == nullptr) return 0;
+  size_t number = 0;
+  for (at += std::strlen(field); *at == ' ' || *at == '\t'; ++at) {
   }
-  return kib * 1024;
+  for (; *at >= '0' && *at <= '9'; ++at) number = number * 10 + static_cast<size_t>(*at - '0');
+  return number;
 }
+
+}  // namespace
+
+size_t LockedMemory() { return FromStatus("\nVmLck:") * 1024; }
+
+size_t Threads() { return FromStatus("\nThreads:"); }
 
 bool MayLockAnyAmount() {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};

@@ -96,6 +96,9 @@ class PageHeap {
   // page is accessible.
   void Close();
 
+  // Wipes all locked pages in use, and calls `forget` on their arenas. Every page is accessible.
+  void WipeLocked(void (*forget)(Arena*)) SA_REQUIRES(mutex_);
+
   // See there.
   const PageRecord& usage() const { return record_; }
   // Why an arena last came from other than the first source.

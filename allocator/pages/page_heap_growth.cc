@@ -156,13 +156,29 @@ void PageHeap::ReleaseEmpty(Arena* arena) {
   DeleteArena(arena);
 }
 
+namespace {
+
+void WipeUsed(const Arena& arena) {
+  (void)ForEachUsedStretch(arena, [&arena](Pages first, Pages count) {
+    WipeLong(arena.AddressOf(first), BytesOf(count));
+    return 0;
+  });
+}
+
+}  // namespace
+
+void PageHeap::WipeLocked(void (*forget)(Arena*)) {
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->source->protection() != Protection::kLocked) continue;
+    WipeUsed(*arena);
+    forget(arena);
+  }
+}
+
 void PageHeap::Close() {
   MutexLock lock(mutex_);
   while (Arena* const arena = arenas_) {
-    ForEachUsedStretch(*arena, [arena](Pages first, Pages count) {
-      WipeLong(arena->AddressOf(first), BytesOf(count));
-      return 0;
-    });
+    WipeUsed(*arena);
     Unlink(arena);
     DeleteArena(arena);
   }

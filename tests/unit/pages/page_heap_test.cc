@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <map>
 #include <vector>
 
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 #include "tests/unit/pages/fake_source.h"
+#include "tests/unit/seed.h"
 
 namespace secure_alloc {
 namespace {
@@ -244,7 +246,7 @@ TEST_F(PageHeapTest, RunsComeFromTheFullestArenaThatHasOne) {
 
 TEST_F(PageHeapTest, WhatIsReservedIsUsedBeforeTheFullest) {
   (void)Take(0);
-  ASSERT_EQ(heap_.Reserve(8), 0);
+  ASSERT_EQ(heap_.Reserve(64), 0);
   const Run run = Take(0);
   EXPECT_TRUE(run.arena->reserved);
 }
@@ -281,6 +283,40 @@ TEST_F(PageHeapTest, EmptyArenasLeaveInAnyOrder) {
     EXPECT_EQ(first_.mapped_bytes(), 0u);
     EXPECT_EQ(budget_.used(), 0u);
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// Of many arenas each leaves with its last run, whichever it is: the oldest, too.
+TEST_F(PageHeapTest, ArenasLeaveInAnyOrderForAMillionSteps) {
+  test::Random random(test::Seed());
+  std::vector<Run> runs;
+  std::map<Arena*, std::pair<int, size_t>> live;  // runs in it; the how-manieth it is
+  size_t made = 0, oldest_left = 0, others_left = 0;
+  for (int step = 0; step < 1000000 && !HasFailure(); ++step) {
+    const bool filling = step / 5000 % 2 == 0;
+    if (random() % 100 < (filling ? 60 : 40)) {
+      runs.push_back(Take(static_cast<unsigned>(std::countr_zero(random() | 128))));
+      auto& [count, number] = live[runs.back().arena];
+      if (count++ == 0) number = ++made;
+      continue;
+    }
+    if (runs.empty()) continue;
+    Run& run = runs[test::Below(random, runs.size())];
+    Arena* const arena = run.arena;
+    heap_.Give(run);
+    run = runs.back();
+    runs.pop_back();
+    if (--live[arena].first > 0) continue;
+    const size_t number = live[arena].second;
+    live.erase(arena);
+    bool oldest = true;
+    for (const auto& [other, state] : live) oldest &= number < state.second;
+    ++(oldest ? oldest_left : others_left);
+    ASSERT_EQ(heap_.usage().arenas[size_t(Protection::kSecret)].get(), live.size());
+  }
+  EXPECT_GT(oldest_left, 20u);
+  EXPECT_GT(others_left, 200u);
+  for (const Run& run : runs) heap_.Give(run);
+  EXPECT_EQ(first_.mapped_bytes(), 0u);
 }
 
 TEST_F(PageHeapTest, KeepsEmptyArenasUpToItsPolicyAndTrimGivesThemBack) {
