@@ -13,6 +13,7 @@
 #include "allocator/pages/space.h"
 #include "allocator/promote/held.h"
 #include "allocator/promote/steps.h"
+#include "allocator/record/record.h"
 
 namespace secure_alloc {
 
@@ -74,6 +75,7 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
     }
   }
   ++promotions_;
+  Tell();
   return 0;
 }
 
@@ -150,6 +152,7 @@ int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
     at = until;
   }
   ++demotions_;
+  Tell();
   return 0;
 }
 
@@ -258,6 +261,7 @@ Method Promoter::BestMethod() {
 PromotionUsage Promoter::GetUsage() {
   MutexLock lock(mutex_);
   (void)registry_.Reconcile();  // What was known before is the best there is then.
+  Tell();
   return {registry_.bytes(), pool_.bytes(), promotions_, demotions_};
 }
 
@@ -265,6 +269,15 @@ void Promoter::Trim() {
   MutexLock lock(mutex_);
   pool_.Drop();
   (void)registry_.Reconcile();  // As above.
+  Tell();
+}
+
+void Promoter::Tell() {
+  PromotionRecord& record = process_record.promotion;
+  record.bytes.Set(registry_.bytes());
+  record.pool_bytes.Set(pool_.bytes());
+  record.promotions.Set(promotions_);
+  record.demotions.Set(demotions_);
 }
 
 }  // namespace secure_alloc

@@ -94,6 +94,9 @@ class Promoter {
   Pool pool_ SA_GUARDED_BY(mutex_);
   Budget& budget_;
   uint32_t call_ SA_GUARDED_BY(mutex_) = 0;
+  // Tells the figures; after each change of them.
+  void Tell() SA_REQUIRES(mutex_);
+
   size_t promotions_ SA_GUARDED_BY(mutex_) = 0;
   size_t demotions_ SA_GUARDED_BY(mutex_) = 0;
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;

@@ -101,6 +101,7 @@ void Promoter::AdoptCopies() {
     os::Unmap(file.copy, file.copy_pages * kPageSize);
   }
   registry_.AdoptCopies();
+  Tell();
 }
 
 void Promoter::Abandon(void (*abandon)(void* address, size_t length)) {
@@ -114,6 +115,7 @@ void Promoter::Abandon(void (*abandon)(void* address, size_t length)) {
     abandon(piece.address(), piece.bytes());
   }
   registry_.Forget();
+  Tell();
 }
 
 }  // namespace secure_alloc

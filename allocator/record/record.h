@@ -57,6 +57,14 @@ struct DomainRecord {
   Counter refused_objects;
 };
 
+// Memory made secret in place, of all kinds.
+struct PromotionRecord {
+  Counter bytes;
+  Counter pool_bytes;  // faulted in, for promotions to come
+  Counter promotions;  // calls that succeeded, ever
+  Counter demotions;
+};
+
 struct Record {
   static constexpr char kMagic[16] = "secure_alloc 1\n";
   static constexpr unsigned kDomains = 64;
@@ -64,6 +72,7 @@ struct Record {
   char magic[16] = {'s', 'e', 'c', 'u', 'r', 'e', '_', 'a', 'l', 'l', 'o', 'c', ' ', '1', '\n', 0};
   Counter process;           // its id; 0: this copy of the library is not in use
   Counter unlisted_domains;  // that found no place below
+  PromotionRecord promotion;
   PageRecord ordinary_slabs;
   PageRecord ordinary_large;
   DomainRecord domains[kDomains];  // the first is the standard one for secrets

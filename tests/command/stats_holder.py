@@ -4,6 +4,7 @@ Prints `ready`, then for each line on standard input does what it says and print
 """
 
 import ctypes
+import mmap
 import os
 import sys
 import time
@@ -37,6 +38,12 @@ def do(command):
     elif command == "drain":
         while api.secalloc_domain_malloc(domains[0], ctypes.c_size_t(3000)):
             pass
+    elif command == "promote":
+        page = mmap.mmap(-1, 16384, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        held.append(page)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+        if api.secalloc_madvise(ctypes.c_void_p(address), ctypes.c_size_t(16384), 1) != 0:
+            raise OSError(ctypes.get_errno(), "secalloc_madvise")
     elif command == "destroy":
         api.secalloc_domain_destroy(domains[0])
 

@@ -106,6 +106,16 @@ class StatsTest(unittest.TestCase):
             told = self.check_against_kernel(program.pid)
             self.assertEqual([d["name"] for d in told["domains"]], ["secret", "tickets"])
 
+    def test_memory_made_secret_in_place_is_told(self):
+        with Program() as program:
+            before = figures(program.pid)
+            program.do("promote")
+            told = figures(program.pid)
+            self.assertEqual((told["promoted_bytes"], told["promotions"]), (16384, 1))
+            self.assertEqual(told["arena_bytes"], before["arena_bytes"] + 16384 +
+                             told["promotion_pool_bytes"])
+            self.assertEqual(secret_kib(program.pid)[0] * 1024, told["arena_bytes"])
+
     def test_a_forked_child_has_figures_of_its_own(self):
         with Program() as program:
             child = int(program.do("fork")[0])

@@ -56,6 +56,22 @@ constexpr BudgetFigure kBudgetFigures[] = {
      &BudgetRecord::high_water},
 };
 
+struct PromotionFigure {
+  const char* name;
+  const char* help;
+  bool counter;
+  Counter PromotionRecord::*value;
+};
+
+constexpr PromotionFigure kPromotionFigures[] = {
+    {"promoted_bytes", "Bytes made secret in place.", false, &PromotionRecord::bytes},
+    {"promotion_pool_bytes", "Bytes ready for promotions to come.", false,
+     &PromotionRecord::pool_bytes},
+    {"promotions", "Calls that made memory secret in place.", true, &PromotionRecord::promotions},
+    {"demotions", "Calls that made such memory ordinary again.", true,
+     &PromotionRecord::demotions},
+};
+
 struct MemoryFigure {
   const char* name;
   const char* help;
@@ -173,6 +189,13 @@ std::string FiguresAsText(const Record& record) {
                      static_cast<ULL>(domain.refused_objects.get()));
     }
   });
+  const PromotionRecord& promotion = record.promotion;
+  if (promotion.promotions.get() != 0) {
+    text += Format("secret in place: %s, by %llu calls; %s more are ready for others\n",
+                   HumanBytes(promotion.bytes.get()).c_str(),
+                   static_cast<ULL>(promotion.promotions.get()),
+                   HumanBytes(promotion.pool_bytes.get()).c_str());
+  }
   if (const uint64_t others = record.unlisted_domains.get(); others != 0) {
     text += Format("and %llu domains more\n", static_cast<ULL>(others));
   }
@@ -185,21 +208,27 @@ std::string FiguresAsJson(const Record& record) {
     domains.push_back(DomainAsJson(domain, record).str());
   });
   const BudgetRecord& all = record.domains[0].budget;
-  return JsonObject()
-      .Number("pid", record.process.get())
+  JsonObject object;
+  object.Number("pid", record.process.get())
       .Number("budget_bytes", all.limit.get())
       .Number("arena_bytes", all.used.get())
       .Number("high_water_bytes", all.high_water.get())
       .Number("ordinary_bytes", OrdinaryBytes(record))
-      .Number("unlisted_domains", record.unlisted_domains.get())
-      .Raw("domains", JsonArray(domains))
-      .str();
+      .Number("unlisted_domains", record.unlisted_domains.get());
+  for (const PromotionFigure& figure : kPromotionFigures) {
+    object.Number(figure.name, (record.promotion.*figure.value).get());
+  }
+  return object.Raw("domains", JsonArray(domains)).str();
 }
 
 std::string FiguresAsPrometheus(const Record& record) {
   Exposition out(record);
   out.Family("ordinary_bytes", "Bytes of the ordinary heap in pages that are in use.", false);
   out.Sample("", OrdinaryBytes(record));
+  for (const PromotionFigure& figure : kPromotionFigures) {
+    out.Family(figure.name, figure.help, figure.counter);
+    out.Sample("", (record.promotion.*figure.value).get());
+  }
   for (const BudgetFigure& figure : kBudgetFigures) {
     out.Family(figure.name, figure.help, false);
     out.EachDomain([&](const DomainRecord& domain) { return (domain.budget.*figure.value).get(); });

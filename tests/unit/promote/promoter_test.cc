@@ -220,16 +220,23 @@ TEST(Promoter, TellsTheMethod) {
 
 // --- What the program does with promoted memory ------------------------------------
 
-TEST(Program, MunmapReturnsThePagesToTheKernel) {
+// What the machine has less of when 8 MiB of promoted memory were unmapped, in KiB. Others use
+// the machine as well.
+long ReturnedByMunmap() {
   constexpr size_t kPages = 2048;
   char* const memory = static_cast<char*>(
       mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   memset(memory, 1, kPages * kPage);
-  ASSERT_EQ(Range::Advise(memory, kPages * kPage, SECALLOC_MADV_SECRET), 0);
+  EXPECT_EQ(Range::Advise(memory, kPages * kPage, SECALLOC_MADV_SECRET), 0);
   const size_t before = MachineStatusOf("Unevictable");
-  ASSERT_EQ(munmap(memory, kPages * kPage), 0);
-  // Others use the machine as well.
-  EXPECT_LT(MachineStatusOf("Unevictable") + 7000, before);
+  EXPECT_EQ(munmap(memory, kPages * kPage), 0);
+  return static_cast<long>(before) - static_cast<long>(MachineStatusOf("Unevictable"));
+}
+
+TEST(Program, MunmapReturnsThePagesToTheKernel) {
+  long most = 0;
+  for (int i = 0; i < 20 && most < 7000; ++i) most = std::max(most, ReturnedByMunmap());
+  EXPECT_GE(most, 7000);
   EXPECT_EQ(Stats().promoted_bytes, 0u);
   EXPECT_EQ(Stats().arena_bytes, Stats().promotion_pool_bytes);
 }
