@@ -84,7 +84,14 @@ struct secalloc_stats {
 };
 
 /* EINVAL: out is NULL. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* a function and a structure of one name, as stat(2) */
+#endif
 int secalloc_stats(struct secalloc_stats *out);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* What secalloc_madvise and secalloc_mark are to do: one of these ... */
 #define SECALLOC_MADV_SECRET 1  /* make it secret; what is secret already stays so */
