@@ -3,7 +3,9 @@
 #
 #   malloc        malloc's patterns under glibc, the library and other allocators
 #   instructions  instructions of a malloc and free pair, counted by valgrind
-#   secret        secret objects against ordinary ones of the same library
+#   secret        secret objects against ordinary ones of the same library, and against libsodium,
+#                 OpenSSL's secure heap and libgcrypt
+#   growth        10,000 new secrets: a page's cost, the other CPU's slow-down, the direct map
 #   start         starting and ending /bin/true
 #   fork          a fork with secrets in use
 #   tls           TLS handshakes of openssl s_server and nginx
@@ -22,7 +24,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "${ROOT}/bench/parts.sh"
 
-PARTS=(malloc instructions secret start fork tls programs)
+PARTS=(malloc instructions secret growth start fork tls programs)
 REPEAT=5
 
 read_options() {

@@ -38,17 +38,42 @@ measure_instructions() {
   done
 }
 
+# fit VARIANT: objects of each size in 8 MiB of locked memory.
+fit() {
+  local size
+  for size in 16 32 64 128 256 512 1024 2048 4096; do
+    "${MICRO}/secret_fit" "$1" "${size}" 2>>"${WORK}/log" || return 0 # such a library isn't here
+  done
+}
+
 # Here the base is the same library's ordinary heap.
 measure_secret() {
-  local turn
+  local turn peer
   find_variants
   for ((turn = 1; turn <= REPEAT; turn++)); do
     say "== secret, ${turn} of ${REPEAT}"
     run_benchmark preloading ours "${MICRO}/secret_bench" |
-      awk -F'[|\t]' -v OFS='\t' '{ print $2, "ns", $1 == "secret" ? "ours" : "base", $3 }' |
+      awk -F'[|\t]' -v OFS='\t' '{ print $2, "ns", $1 == "secret" ? "ours" : $1 == "ordinary" ? "base" : $1, $3 }' |
       record secret
   done
   preloading ours "${MICRO}/secret_footprint" 32 10000 | record secret
+  say '== secret: objects that fit into 8 MiB'
+  SECALLOC_OPTIONS=budget=8M,fallback=none LD_PRELOAD="${LIBRARY}" fit ours | record secret
+  for peer in sodium openssl gcrypt; do
+    fit "${peer}" | record secret
+  done
+}
+
+measure_growth() {
+  local turn way
+  find_variants
+  for ((turn = 1; turn <= REPEAT; turn++)); do
+    say "== growth, ${turn} of ${REPEAT}: 10,000 new secrets"
+    preloading ours "${MICRO}/secret_growth" ours | record growth
+    for way in files touch; do
+      "${MICRO}/secret_growth" "${way}" | record growth
+    done
+  done
 }
 
 measure_start() {

@@ -1,6 +1,6 @@
-// The secret domain against the same library's ordinary heap: `ordinary|FIGURE` and
-// `secret|FIGURE` do the same through malloc and through secalloc_malloc, CPU time for one object
-// allocated and freed. It needs the library preloaded.
+// The secret domain against the same library's ordinary heap and other libraries' secret memory:
+// `ordinary|FIGURE`, `secret|FIGURE` and so on do the same through malloc, secalloc_malloc and
+// those of peers.h, CPU time for one object allocated and freed. It needs the library preloaded.
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "bench/micro/peers.h"
 #include "bench/micro/secret_api.h"
 
 namespace secure_alloc::bench {
 namespace {
 
-struct Domain {
-  std::string name;
-  void* (*allocate)(size_t);
-  void (*release)(void*);
-};
+using Domain = SecretMemory;
+
+// Of peers: what 10,000 objects of the largest size in use here need, and more.
+constexpr size_t kPool = 16 << 20;
 
 void* Allocate(const Domain& domain, size_t size) {
   char* object = static_cast<char*>(domain.allocate(size));
@@ -80,6 +80,9 @@ int main(int argc, char** argv) {
   }
   secure_alloc::bench::AddAll({"ordinary", malloc, free});
   secure_alloc::bench::AddAll({"secret", allocate, release});
+  for (const auto& peer : secure_alloc::bench::FindPeers(secure_alloc::bench::kPool)) {
+    secure_alloc::bench::AddAll(peer);
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
