@@ -2,6 +2,7 @@
 #include "allocator/api/report.h"
 #include "allocator/base/text.h"
 #include "allocator/domain/end.h"
+#include "allocator/domain/exit_check.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
 #include "preload/rules.h"
@@ -32,7 +33,10 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
   }
 }
 
-[[gnu::destructor]] void OnExit() { WriteStatsAtExit(); }
+[[gnu::destructor]] void OnExit() {
+  WriteStatsAtExit();
+  CheckObjectsAtExit();
+}
 
 }  // namespace
 }  // namespace secure_alloc

@@ -45,7 +45,7 @@ struct LargeStore::KeptRun {
 
 size_t LargeStore::RequestedSize(const void* object) { return ExtentOf(RunOf(object)).request(); }
 
-void LargeStore::CheckIntact(const void* object, const void* caller) const {
+void LargeStore::CheckIntact(const void* object, const void* caller) {
   const Run run = RunOf(object);
   if (AccessOf(run) == Access::kNone) return;
   const Extent extent = ExtentOf(run);

@@ -68,7 +68,9 @@ class LargeStore {
 
   static size_t RequestedSize(const void* object);
   // Does nothing for an object that can't be read at present.
-  void CheckIntact(const void* object, const void* caller) const;
+  static void CheckIntact(const void* object, const void* caller);
+
+  bool any_closed() const SA_REQUIRES(mutex_) { return closed_runs_ > 0; }
 
   // Gives all waiting runs back.
   void Trim();
