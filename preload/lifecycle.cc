@@ -3,6 +3,7 @@
 #include "allocator/base/text.h"
 #include "allocator/domain/end.h"
 #include "allocator/domain/exit_check.h"
+#include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
 #include "preload/rules.h"
@@ -31,6 +32,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);
   }
+  if (entry::CurrentOptions().lockdown) LockDownByOption();
 }
 
 [[gnu::destructor]] void OnExit() {

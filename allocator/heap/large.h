@@ -101,6 +101,10 @@ class LargeStore {
   void Tick() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
+  // What is freed is kept for an object of the same size: nobody else can use it.
+  static bool Stays(const Run& run) {
+    return IsReserved(run) || (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
+  }
 
   const unsigned bin_;
   PageHeap& guarded_pages_;
