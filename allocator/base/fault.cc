@@ -5,6 +5,7 @@
 #include "allocator/base/bits.h"
 #include "allocator/base/mutex.h"
 #include "allocator/base/text.h"
+#include "allocator/os/live.h"
 #include "allocator/os/os.h"
 
 namespace secure_alloc {

@@ -95,7 +95,6 @@ bool MayLockAnyAmount();
 size_t MachineMemory();
 
 uint32_t ProcessId();
-uint32_t ThreadId();
 // The path of this process's program, cut to `size`; false if it can't be had.
 [[nodiscard]] bool ExecutableName(char* buffer, size_t size);
 

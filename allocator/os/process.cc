@@ -100,8 +100,6 @@ size_t MachineMemory() {
 
 uint32_t ProcessId() { return static_cast<uint32_t>(Syscall(__NR_getpid)); }
 
-uint32_t ThreadId() { return static_cast<uint32_t>(Syscall(__NR_gettid)); }
-
 bool ExecutableName(char* buffer, size_t size) {
   const long length = Syscall(__NR_readlinkat, AT_FDCWD, Int("/proc/self/exe"), Int(buffer),
                               static_cast<long>(size - 1));

@@ -11,6 +11,7 @@ enum class End {
   kHolds,  // exit status 0: the property was seen to hold
   kSegv,   // a guard or forbidden page stopped the access
   kDoubleFree,
+  kDoubleFreeRace,  // or an overflow, if the other thread is just wiping
   kInvalidFree,
   kOverflow,
   kWriteAfterFree,

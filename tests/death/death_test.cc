@@ -83,6 +83,8 @@ EndText TextOf(End end) {
       return {"SIGSEGV", nullptr, SIGSEGV};
     case End::kDoubleFree:
       return {"double free", "double free", SIGABRT};
+    case End::kDoubleFreeRace:
+      return {"double free", "double free", SIGABRT};
     case End::kInvalidFree:
       return {"invalid free", "invalid free: not the start of an allocated object", SIGABRT};
     case End::kOverflow:
@@ -113,6 +115,7 @@ bool IsFault(const std::string& line, const std::string& sentence) {
 }
 
 bool IsAsExpected(const Outcome& outcome, End end) {
+  if (end == End::kDoubleFreeRace && IsAsExpected(outcome, End::kOverflow)) return true;
   const EndText text = TextOf(end);
   if (text.sentence != nullptr) {
     return outcome.Died(text.signal, text.sentence) && IsFault(outcome.err, text.sentence);
