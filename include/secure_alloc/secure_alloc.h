@@ -235,10 +235,11 @@ int secalloc_set_fault_handler(secalloc_fault_handler handler, void *context);
  * SECALLOC_LOCKDOWN_MAPS: arenas of secrets, those made later too, can't be unmapped, moved,
  *   re-protected or mapped over (mseal(2), Linux 6.10). They stay until the process ends. Large
  *   objects made later have no guard pages. secalloc_protect and secalloc_domain_destroy fail.
+ *   Memory made secret by secalloc_madvise is in no arena.
  * SECALLOC_LOCKDOWN_GROWTH: no arena of secrets is made any more, so that a sandbox may refuse
  *   or kill for every system call that it takes. What is reserved or free goes on being
  *   allocated, without a system call; behind it is NULL with ENOMEM, and no line on standard
- *   error. fork(2) fails with EAGAIN while there are secrets that the child would get a copy of.
+ *   error; secalloc_madvise and secalloc_mark fail. fork(2) fails with EAGAIN while there are secrets that the child would get a copy of.
  * SECALLOC_LOCKDOWN_CALLS: this process and its children get EPERM for ptrace,
  *   process_vm_readv, process_vm_writev, process_madvise, pidfd_getfd, kcmp, bpf,
  *   perf_event_open, and for prctl(PR_SET_DUMPABLE) but to 0, which it is set to here: other

@@ -221,6 +221,9 @@ TEST(Lockdown, GrowthRefusesWhatNeedsArenas) {
               if (!Refused(EPERM, [&] { return secalloc_reserve_objects(domain, 1, 9); })) {
                 return 3;
               }
+              if (!Refused(EPERM, [] { return secalloc_mark(malloc(10), SECALLOC_MADV_SECRET); })) {
+                return 5;
+              }
               return Create() == nullptr && errno == EPERM ? 0 : 4;
             }),
             0);
