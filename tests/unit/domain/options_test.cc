@@ -136,7 +136,7 @@ TEST(Options, HelpNamesEveryValue) {
     const OptionHelp& help = kOptionHelp[i];
     EXPECT_NE(Complaint(std::string(help.name) + "=").find(help.values), std::string::npos);
   }
-  EXPECT_EQ(kOptionCount, 7u);
+  EXPECT_EQ(kOptionCount, 8u);
 }
 
 }  // namespace
