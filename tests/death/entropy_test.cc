@@ -143,8 +143,10 @@ void MeasureBases() {
     printf("       the address of %s in %zu processes: %d bits change\n", names[each], all.size(),
            bits);
     std::sort(all.begin(), all.end());
-    Fact(std::string("no two processes have ") + names[each] + " at the same address",
-         all.size() == kProcesses && std::adjacent_find(all.begin(), all.end()) == all.end());
+    // Of 18 bits two of so many are equal once in 32 runs; four pairs would be another matter.
+    const auto distinct = std::unique(all.begin(), all.end()) - all.begin();
+    Fact(std::string("processes don't have ") + names[each] + " at the same address",
+         all.size() == kProcesses && distinct > kProcesses - 4);
     Fact("it can't be guessed from others", bits >= 18);
   }
 }
