@@ -3,6 +3,7 @@
 
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
+#include "allocator/domain/exit_check.h"
 
 namespace secure_alloc {
 namespace {
@@ -28,7 +29,9 @@ bool FindPreloaded() {
 }
 
 [[gnu::destructor]] void OnExit() {
-  if (redirect == nullptr) WriteStatsAtExit();
+  if (redirect != nullptr) return;
+  WriteStatsAtExit();
+  CheckObjectsAtExit();
 }
 
 }  // namespace

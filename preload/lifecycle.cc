@@ -2,6 +2,8 @@
 #include "allocator/api/report.h"
 #include "allocator/base/text.h"
 #include "allocator/domain/end.h"
+#include "allocator/domain/exit_check.h"
+#include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
 #include "preload/rules.h"
@@ -30,9 +32,13 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);
   }
+  if (entry::CurrentOptions().lockdown) LockDownByOption();
 }
 
-[[gnu::destructor]] void OnExit() { WriteStatsAtExit(); }
+[[gnu::destructor]] void OnExit() {
+  WriteStatsAtExit();
+  CheckObjectsAtExit();
+}
 
 }  // namespace
 }  // namespace secure_alloc

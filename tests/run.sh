@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The test command: tests/run.sh
 #
-# Installs what is missing, builds everything, runs all tests of Bazel, examples/quickstart.sh and
-# tests/vm/run.sh.
+# Installs what is missing, builds everything, runs all tests of Bazel, examples/quickstart.sh,
+# tests/fuzz/run.sh and tests/vm/run.sh.
 # The last line is `N passed, N failed`, with `, N skipped` if any was. The exit status is 0 only
 # if none failed.
 #
@@ -25,6 +25,13 @@ run_quickstart() {
   say 'examples/quickstart.sh'
   examples/quickstart.sh 2>&1 | tee "${WORK}/quickstart.log" || result=failed
   OTHERS+=(examples/quickstart.sh "${result}" "${WORK}/quickstart.log")
+}
+
+run_fuzz() {
+  local result=passed
+  say 'tests/fuzz/run.sh'
+  tests/fuzz/run.sh 2>&1 | tee "${WORK}/fuzz.log" || result=failed
+  OTHERS+=(tests/fuzz/run.sh "${result}" "${WORK}/fuzz.log")
 }
 
 # A test for each case and kernel.
@@ -55,6 +62,7 @@ main() {
     --build_event_json_file="${WORK}/events" //... || true # summarize.py finds what failed
 
   run_quickstart
+  run_fuzz
   run_guests
   /usr/bin/python3 -B tests/summarize.py "${WORK}/targets" "${WORK}/events" "${OTHERS[@]}"
 }

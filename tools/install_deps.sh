@@ -18,9 +18,10 @@ BENCH=(apache2-utils g++ ghostscript git libclang-rt-19-dev libjemalloc2 libmima
   sqlite3 z3)
 QUICKSTART=(gdb openssl python3 redis-server)
 TEST=(botan bsdutils clang cmake coreutils curl dropbear-bin g++ gdb git gnutls-bin libcap2-bin
-  libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2 libpython3.11-testsuite libsodium-dev libssl-dev
-  lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss lighttpd-mod-wolfssl lua5.4 mandoc nginx-light
-  openssl perl pkg-config postgresql procps python3 redis-server sqlite3 util-linux valgrind zsh)
+  libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2 libpython3.11-testsuite
+  libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss lighttpd-mod-wolfssl
+  lua5.4 mandoc nginx-light openssl perl pkg-config postgresql procps python3 redis-server sqlite3
+  util-linux valgrind zsh)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
 SERVICES=(lighttpd nginx postgresql redis-server)
 POLICY=/usr/sbin/policy-rc.d

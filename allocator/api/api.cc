@@ -5,6 +5,7 @@
 #include "allocator/api/query.h"
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
+#include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 
 using namespace secure_alloc;
@@ -24,6 +25,9 @@ int Result(int error) {
   errno = error;
   return -1;
 }
+
+// Advice makes mappings.
+bool GrowthIsLocked() { return (LockedDown() & kLockGrowth) != 0; }
 
 int Invalid() { return Result(EINVAL); }
 
@@ -75,11 +79,13 @@ SA_EXPORT int secalloc_stats(struct secalloc_stats* out) {
 
 SA_EXPORT int secalloc_madvise(void* addr, size_t length, int advice) {
   SA_REDIRECT(madvise, addr, length, advice);
+  if (GrowthIsLocked()) return Result(EPERM);
   return Result(Madvise(Address(addr), length, advice));
 }
 
 SA_EXPORT int secalloc_mark(void* ptr, int advice) {
   SA_REDIRECT(mark, ptr, advice);
+  if (GrowthIsLocked()) return Result(EPERM);
   return Result(Mark(ptr, advice));
 }
 

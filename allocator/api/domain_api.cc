@@ -4,6 +4,7 @@
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
 #include "allocator/domain/created_domain.h"
+#include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 
 using namespace secure_alloc;
@@ -74,6 +75,10 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
     errno = EINVAL;
     return nullptr;
   }
+  if ((LockedDown() & kLockGrowth) != 0) {
+    errno = EPERM;
+    return nullptr;
+  }
   settings.name = config->name;
   settings.quota = config->quota != 0 ? config->quota : SIZE_MAX;
   CreatedDomain* const domain = CreatedDomain::New(settings);
@@ -84,6 +89,7 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
 SA_EXPORT int secalloc_domain_destroy(secalloc_domain* domain) {
   SA_REDIRECT(domain_destroy, domain);
   if (domain == nullptr) return Fail(EINVAL);
+  if ((LockedDown() & kLockMaps) != 0) return Fail(EPERM);
   CreatedDomain::Delete(Created(domain));
   return 0;
 }
@@ -130,6 +136,7 @@ SA_EXPORT void* secalloc_domain_alloc_pages(secalloc_domain* domain, size_t alig
 SA_EXPORT int secalloc_protect(void* ptr, int prot) {
   SA_REDIRECT(protect, ptr, prot);
   if ((prot & ~(kReadBit | kWriteBit)) != 0 || prot == kWriteBit) return Fail(EINVAL);
+  if ((LockedDown() & kLockMaps) != 0) return Fail(EPERM);
   const Access access = prot == 0         ? Access::kNone
                         : prot == kReadBit ? Access::kRead
                                            : Access::kReadWrite;
@@ -147,6 +154,7 @@ SA_EXPORT int secalloc_domain_stats(secalloc_domain* domain, struct secalloc_sta
 SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
   SA_REDIRECT(reserve, domain, bytes);
   if (bytes == 0) return Fail(EINVAL);
+  if ((LockedDown() & kLockGrowth) != 0) return Fail(EPERM);
   if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Fail(ENOMEM);
   const size_t pages = (bytes * kReservePercent / 100 >> kPageShift) + 1 + kReservePages;
   return ReservationError(DomainBehind(domain).ReservePages(pages));
@@ -155,6 +163,7 @@ SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
 SA_EXPORT int secalloc_reserve_objects(secalloc_domain* domain, size_t count, size_t size) {
   SA_REDIRECT(reserve_objects, domain, count, size);
   if (size == 0) return Fail(EINVAL);
+  if ((LockedDown() & kLockGrowth) != 0) return Fail(EPERM);
   if (!entry::Start()) return Fail(ENOMEM);
   return ReservationError(DomainBehind(domain).ReserveObjects(size, count));
 }

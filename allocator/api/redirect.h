@@ -11,7 +11,8 @@ namespace secure_alloc {
   X(malloc) X(calloc) X(realloc) X(aligned_alloc) X(free) X(usable_size) X(query) X(stats)   \
   X(trim) X(domain_create) X(domain_destroy) X(domain_malloc) X(domain_calloc)               \
   X(domain_realloc) X(domain_aligned_alloc) X(domain_free) X(domain_alloc_pages) X(protect)  \
-  X(domain_stats) X(reserve) X(reserve_objects) X(madvise) X(mark)
+  X(domain_stats) X(reserve) X(reserve_objects) X(madvise) X(mark) X(set_fault_handler)     \
+  X(lockdown)
 
 // Another library's functions.
 struct Redirect {

@@ -1,11 +1,22 @@
 #include "allocator/base/fault.h"
 
+#include <atomic>
+
 #include "allocator/base/bits.h"
+#include "allocator/base/mutex.h"
 #include "allocator/base/text.h"
+#include "allocator/os/live.h"
 #include "allocator/os/os.h"
 
 namespace secure_alloc {
 namespace {
+
+// What a handler is told, in the order of the enumerators.
+constexpr const char* kKinds[] = {
+    "double free", "invalid free", "overflow",       "write after free", "wrong size",
+    "wrong domain", "freed use",   "heap corrupted", "fork"};
+static_assert(sizeof kKinds / sizeof kKinds[0] ==
+              static_cast<size_t>(FaultKind::kForkWithoutCopy) + 1);
 
 const char* Sentence(FaultKind kind) {
   switch (kind) {
@@ -31,13 +42,47 @@ const char* Sentence(FaultKind kind) {
   return "unknown fault";
 }
 
+struct Handler {
+  FaultHandler function;
+  void* context;
+};
+
+// One of two places is current, so that a fault sees function and context of one call.
+constinit Handler handlers[2] = {};
+constinit std::atomic<unsigned> current{0};
+constinit Mutex setting;
+
+constinit std::atomic<uint32_t> faulting_thread{0};
+
+// True for the first thread; does not return to others.
+bool IsFirstToFault() {
+  const uint32_t self = os::ThreadId();
+  uint32_t first = 0;
+  if (faulting_thread.compare_exchange_strong(first, self, std::memory_order_acq_rel)) return true;
+  if (first == self) return false;  // In the handler.
+  constexpr uint32_t kNever = 0;
+  for (;;) os::FutexWait(&kNever, kNever);  // The first thread ends this one, too.
+}
+
 }  // namespace
+
+void SetFaultHandler(FaultHandler handler, void* context) {
+  MutexLock lock(setting);
+  const unsigned next = 1 - current.load(std::memory_order_relaxed);
+  handlers[next] = {handler, context};
+  // Release pairs with the acquire in Fault().
+  current.store(next, std::memory_order_release);
+}
 
 void Fault(FaultKind kind, const void* caller) {
   Line line;
   line << "secure_alloc: " << Sentence(kind);
   if (caller != nullptr) line << " (called from " << Hex{Address(caller)} << ")";
   line.WriteStderr();
+  const Handler handler = handlers[current.load(std::memory_order_acquire)];
+  if (handler.function != nullptr && IsFirstToFault()) {
+    handler.function(kKinds[static_cast<size_t>(kind)], caller, handler.context);
+  }
   os::Abort();
 }
 

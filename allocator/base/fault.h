@@ -20,6 +20,12 @@ enum class FaultKind {
 
 [[noreturn]] [[gnu::cold]] void Fault(FaultKind kind, const void* caller);
 
+// Called with the kind in a few words ("double free") after the line is out and before the
+// process is aborted: by the first thread that faults, once. Other threads that fault meanwhile
+// wait for the end; a fault of the handler itself is the end at once. Null: none.
+using FaultHandler = void (*)(const char* kind, const void* caller, void* context);
+void SetFaultHandler(FaultHandler handler, void* context);
+
 // Invariants of our own. SA_CHECK where it is cheap or guards security.
 #define SA_CHECK(condition)                                                             \
   do {                                                                                  \

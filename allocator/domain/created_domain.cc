@@ -5,6 +5,7 @@
 
 #include "allocator/base/bits.h"
 #include "allocator/domain/default_budget.h"
+#include "allocator/domain/lockdown.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 
@@ -57,6 +58,8 @@ CreatedDomain* CreatedDomain::New(const DomainConfig& config) {
   if (record == nullptr) process_record.unlisted_domains.Add(1);
   // The constructor writes to all of it: no page fault is left for later.
   CreatedDomain* const domain = new (mapping + kPageSize) CreatedDomain(config, record);
+  // It has no arenas yet: nothing can be refused.
+  if ((LockedDown() & kLockMaps) != 0) SA_CHECK(domain->SealArenas() == 0);
   domain->next_ = SecretDomains::first_;
   SecretDomains::first_ = domain;
   return domain;

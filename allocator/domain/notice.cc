@@ -42,7 +42,10 @@ using Flags = std::atomic<bool>[kKinds];
 constinit Flags own_flags = {};
 constinit Flags* flags = &own_flags;
 
+constinit std::atomic<bool> silent{false};
+
 void Tell(Kind kind, const char* what, int error) {
+  if (silent.load(std::memory_order_relaxed)) return;
   if ((*flags)[kind].exchange(true, std::memory_order_relaxed)) return;
   Line line;
   line << "secure_alloc: " << what << ": " << CauseAndFix(error)
@@ -56,6 +59,8 @@ void ShareNotices() {
   // Without a page to share each process tells for itself.
   if (void* const page = os::MapShared(kPageSize)) flags = static_cast<Flags*>(page);
 }
+
+void SilenceNotices() { silent.store(true, std::memory_order_relaxed); }
 
 void NoticeLocked(int error) {
   Tell(kLocked, "secrets are in locked memory, which root can read", error);

@@ -8,6 +8,9 @@ namespace secure_alloc {
 // tells it. Once, at start-up.
 void ShareNotices();
 
+// From here on nothing is told.
+void SilenceNotices();
+
 // Secrets now lie in locked memory, because the kernel said `error`.
 void NoticeLocked(int error);
 // Secrets now lie in ordinary memory.

@@ -79,9 +79,15 @@ bool ParseStats(Piece v, Options* o) {
   return true;
 }
 
+bool ParseLockdown(Piece v, Options* o) {
+  const bool on = v.Is("1");
+  if (on || v.Is("0")) o->lockdown = on;
+  return on || v.Is("0");
+}
+
 using Parse = bool (*)(Piece, Options*);
 constexpr Parse kParsers[] = {ParseScope,  ParseModules,  ParseFallback, ParseFork,
-                              ParseBudget, ParseOrdinary, ParseStats};
+                              ParseBudget, ParseOrdinary, ParseStats, ParseLockdown};
 
 void Complain(Piece pair, const char* why) {
   Line line;
@@ -131,6 +137,9 @@ const OptionHelp kOptionHelp[] = {
      "LD_PRELOAD, or the C library"},
     {"stats", "0, 1, json:PATH",
      "a summary at exit: none, on standard error, or as JSON to a file (%p becomes the process id)"},
+    {"lockdown", "0, 1",
+     "1: secret arenas are sealed in place, and the process and its children can look into no "
+     "process, nor be looked into, as SECALLOC_LOCKDOWN_MAPS and _CALLS say"},
 };
 const size_t kOptionCount = sizeof kOptionHelp / sizeof kOptionHelp[0];
 static_assert(sizeof kParsers / sizeof kParsers[0] == sizeof kOptionHelp / sizeof kOptionHelp[0]);

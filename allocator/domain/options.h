@@ -22,6 +22,7 @@ struct Options {
   ForkPolicy fork = ForkPolicy::kCopy;
   Ordinary ordinary = Ordinary::kHardened;
   size_t budget = 0;  // bytes; 0: by the limits
+  bool lockdown = false;
   StatsOutput stats = StatsOutput::kNone;
   char stats_path[kTextSize] = {};
   char modules[kTextSize] = {};  // globs, separated by ':'; empty: the default list

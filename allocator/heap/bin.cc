@@ -1,6 +1,7 @@
 #include "allocator/heap/bin.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
@@ -88,7 +89,13 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
   while (taken < count) {
     if (available_ == nullptr) {
       // What there is will do: a new slab for the last few would only spread objects out.
-      if (taken > kShapes[bin].cache_reserve || !AddSlab(bin, pages, error)) break;
+      if (taken > kShapes[bin].cache_reserve) break;
+      if (!MayAddSlab(pages) || !AddSlab(bin, pages, error)) {
+        if (held_ == nullptr) break;
+        slots[taken++] = held_;
+        held_ = nullptr;
+        continue;
+      }
     }
     Slab* const slab = available_;
     if (slab->empty()) --empty_slabs_;
@@ -153,13 +160,16 @@ void Bin::GiveOne(PageHeap& pages, void* slot) {
   MutexLock lock(mutex_);
   if (stored_ < store_limit_) {
     store_[stored_++] = slot;
-  } else {
-    GiveToSlab(pages, slot);
+    return;
   }
+  if (store_ == nullptr) std::swap(slot, held_);
+  if (slot != nullptr) GiveToSlab(pages, slot);
 }
 
 void Bin::Trim(PageHeap& pages) {
   MutexLock lock(mutex_);
+  if (held_ != nullptr) GiveToSlab(pages, held_);
+  held_ = nullptr;
   while (stored_ > 0) GiveToSlab(pages, store_[--stored_]);
   Slab* next;
   for (Slab* slab = available_; slab != nullptr; slab = next) {
@@ -173,7 +183,7 @@ void Bin::Trim(PageHeap& pages) {
 int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
   MutexLock lock(mutex_);
   const SlabShape& shape = kShapes[bin];
-  const size_t live = total_slots_ - free_slots_ - stored_;
+  const size_t live = total_slots_ - free_slots_ - stored_ - (held_ != nullptr);
   const size_t wanted = std::max(reserved_slots_, live) + count;
   if (wanted > total_slots_) {
     const size_t slabs = (wanted - total_slots_ + shape.slots - 1) / shape.slots;
@@ -187,7 +197,7 @@ int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
 
 Bin::Usage Bin::GetUsage() {
   MutexLock lock(mutex_);
-  return {slab_bytes_, free_slots_ + stored_};
+  return {slab_bytes_, free_slots_ + stored_ + (held_ != nullptr)};
 }
 
 void Bin::Forget() {
@@ -198,6 +208,7 @@ void Bin::Forget() {
   free_slots_ = 0;
   reserved_slots_ = 0;
   stored_ = 0;
+  held_ = nullptr;
 }
 
 }  // namespace secure_alloc

@@ -55,6 +55,10 @@ class Bin {
   [[nodiscard]] bool AddSlab(unsigned bin, PageHeap& pages, int* error) SA_REQUIRES(mutex_);
   void MakeSlab(const Run& run, unsigned bin) SA_REQUIRES(mutex_);
   Run UnmakeSlab(Slab* slab) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool MayAddSlab(const PageHeap& pages) const SA_REQUIRES(mutex_) {
+    // A reservation has no slab to spare for one slot.
+    return held_ == nullptr || (reserved_slots_ == 0 && !pages.has_reservation());
+  }
   bool IsReserved(const Slab& slab) const SA_REQUIRES(mutex_) {
     return total_slots_ - slab.slots() < reserved_slots_;
   }
@@ -73,6 +77,9 @@ class Bin {
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;
   unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;
   void** store_ SA_GUARDED_BY(mutex_) = nullptr;
+  // Without a store: the slot freed last. It waits until another one is freed, so that it is not
+  // next, whatever else is free.
+  void* held_ SA_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace secure_alloc

@@ -205,7 +205,7 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
     info->size = slot_size - LoadSlack(shadow);
     return true;
   }
-  if (IsLarge(bin)) HeapOf(object, bin).large().CheckIntact(object, caller);
+  if (IsLarge(bin)) LargeStore::CheckIntact(object, caller);
   info->size = ObjectSize(object);
   return true;
 }

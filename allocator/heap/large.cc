@@ -45,7 +45,7 @@ struct LargeStore::KeptRun {
 
 size_t LargeStore::RequestedSize(const void* object) { return ExtentOf(RunOf(object)).request(); }
 
-void LargeStore::CheckIntact(const void* object, const void* caller) const {
+void LargeStore::CheckIntact(const void* object, const void* caller) {
   const Run run = RunOf(object);
   if (AccessOf(run) == Access::kNone) return;
   const Extent extent = ExtentOf(run);
@@ -211,7 +211,7 @@ void LargeStore::Free(void* object, const void* caller) {
   if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
-  if (!IsReserved(run) && (run.arena->whole || IsTooLongToQueue(run))) {
+  if (!Stays(run) && (run.arena->whole || IsTooLongToQueue(run))) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
     if (secret) WipeLong(run.address(), run.bytes());
     GiveBack(run);
@@ -222,7 +222,7 @@ void LargeStore::Free(void* object, const void* caller) {
   run.address()[run.bytes() - 1] = 0;
   MakeOrdinary(run.address(), run.bytes());
   MutexLock lock(mutex_);
-  if (IsReserved(run)) {
+  if (Stays(run)) {
     Keep(run);
     return;
   }

@@ -68,7 +68,9 @@ class LargeStore {
 
   static size_t RequestedSize(const void* object);
   // Does nothing for an object that can't be read at present.
-  void CheckIntact(const void* object, const void* caller) const;
+  static void CheckIntact(const void* object, const void* caller);
+
+  bool any_closed() const SA_REQUIRES(mutex_) { return closed_runs_ > 0; }
 
   // Gives all waiting runs back.
   void Trim();
@@ -99,6 +101,10 @@ class LargeStore {
   void Tick() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
+  // What is freed is kept for an object of the same size: nobody else can use it.
+  static bool Stays(const Run& run) {
+    return IsReserved(run) || (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
+  }
 
   const unsigned bin_;
   PageHeap& guarded_pages_;

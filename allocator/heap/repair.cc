@@ -1,8 +1,7 @@
 #include "allocator/heap/repair.h"
 
 #include "allocator/base/bytes.h"
-#include "allocator/heap/large_run.h"
-#include "allocator/slab/slab.h"
+#include "allocator/heap/walk.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/object.h"
 
@@ -14,16 +13,12 @@ void RepairObject(char* object, size_t size, size_t slack) {
   if (!CheckBytesHold(object, size, slack)) SetCheckBytes(object, size, slack);
 }
 
-void RepairSlab(const Slab& slab) {
-  const size_t slot_size = kShapes[slab.bin()].slot_size;
-  for (unsigned i = 0; i < slab.slots(); ++i) {
-    char* const slot = slab.run().address() + i * slot_size;
-    const uint8_t* const shadow = space.ShadowOf(slot);
-    if ((LoadShadow(shadow) & kLive) != 0) {
-      RepairObject(slot, slot_size, LoadSlack(shadow));
-    } else if (!IsZero(slot, slot_size)) {
-      Wipe(slot, slot_size);
-    }
+void RepairSlot(char* slot, size_t size) {
+  const uint8_t* const shadow = space.ShadowOf(slot);
+  if ((LoadShadow(shadow) & kLive) != 0) {
+    RepairObject(slot, size, LoadSlack(shadow));
+  } else if (!IsZero(slot, size)) {
+    Wipe(slot, size);
   }
 }
 
@@ -36,15 +31,7 @@ void RepairLarge(const Run& run) {
   }
 }
 
-void RepairArena(Arena& arena) {
-  if (arena.whole) return RepairLarge({&arena, 0, arena.grown});
-  for (Pages page = 0; page < arena.grown; ++page) {
-    const PageInfo& info = arena.info[page];
-    if (info.first != page) continue;
-    if (info.kind == PageKind::kSlab) RepairSlab(*static_cast<Slab*>(arena.RecordOf(page)));
-    if (info.kind == PageKind::kLarge) RepairLarge({&arena, page, info.next});
-  }
-}
+void RepairArena(Arena& arena) { WalkArena(arena, RepairSlot, RepairLarge); }
 
 }  // namespace
 

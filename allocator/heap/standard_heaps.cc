@@ -56,6 +56,11 @@ constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
 
 void InitStandardHeaps() { ordinary_heap.SetStores(ordinary_stores); }
 
+void ForEachOrdinaryPages(void (*visit)(PageHeap&)) {
+  visit(slab_pages);
+  visit(large_pages);
+}
+
 void LockOrdinaryPages() SA_NO_THREAD_SAFETY {
   slab_pages.mutex().Lock();
   large_pages.mutex().Lock();

@@ -17,6 +17,9 @@ extern constinit PageHeap zero_size_pages;
 // Once, at start-up.
 void InitStandardHeaps();
 
+// The page heaps of ordinary objects.
+void ForEachOrdinaryPages(void (*visit)(PageHeap&));
+
 // The locks of the page heaps that are not for secrets, in rank order.
 void LockOrdinaryPages();
 void UnlockOrdinaryPages();

@@ -11,6 +11,7 @@
 // 2. Pages in the buddy are zero.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -36,6 +37,7 @@ struct Arena {
   uint32_t spans;
   bool whole;       // one run fills it, it leaves when that is freed; no buddy
   bool reserved;    // stays until the page heap ends
+  std::atomic<bool> sealed;  // the kernel lets nobody change its mapping: it stays, as it is
   bool exhausted;   // its source makes no more of its pages ready; until some are freed
   Buddy buddy;
   Arena* next;      // in the page heap's list
@@ -52,7 +54,9 @@ struct Arena {
   Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }
   bool empty() const { return free_pages() == grown; }
   // May it leave, now that nothing is in it?
-  bool idle() const { return empty() && !reserved; }
+  bool idle() const {
+    return empty() && !reserved && !sealed.load(std::memory_order_relaxed);
+  }
   size_t bytes() const { return BytesOf(grown); }
 
   // Metadata for `capacity` pages, zero but for capacity, info, records; null: no memory.

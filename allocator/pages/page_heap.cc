@@ -53,6 +53,7 @@ int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
     Pages end = page;
     while (end < first + count && !info[end].prepared) ++end;
     if (end > page) {
+      if (growth_sealed_) return EPERM;
       const int error = arena->source->Prepare(arena->AddressOf(page), BytesOf(end - page));
       if (error != 0) return error;
       record_.faulted_pages.Add(end - page);
@@ -131,7 +132,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   const Buddy::FreeRun merged = arena->buddy.Give(first, count);
   CountUnused(*arena, count);
-  if (merged.order >= kShadowDropOrder) {
+  if (merged.order >= kShadowDropOrder && !growth_sealed_) {
     space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
   }
   arena->exhausted = false;
@@ -188,6 +189,10 @@ bool PageHeap::MayTryElsewhere(Arena* refused) {
 }
 
 bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error) {
+  if (growth_sealed_) {
+    *error = EPERM;
+    return false;
+  }
   for (unsigned rung = 0; rung < ladder_size_; ++rung) {
     Arena* const arena = NewArena(*ladder_[rung], count, alignment, /*whole=*/true);
     if (arena == nullptr) {
@@ -196,6 +201,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
     }
     int refusal = MapPages(arena, count);
     if (refusal == 0) refusal = arena->source->Prepare(arena->AddressOf(0), BytesOf(count));
+    if (refusal == 0) refusal = SealIfAsked(arena);
     if (refusal == 0) {
       CountFallback(rung, *error);
       record_.faulted_pages.Add(count);
@@ -264,6 +270,17 @@ bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) 
   return true;
 }
 
+bool PageHeap::GuardEnds(const Run& run) {
+  if (run.arena->sealed.load(std::memory_order_relaxed) || growth_sealed_) return false;
+  const Source& source = *run.arena->source;
+  char* const before = run.address() - BytesOf(kMargin);
+  char* const behind = run.address() + run.bytes();
+  if (source.Guard(before, BytesOf(kMargin)) != 0) return false;
+  if (source.Guard(behind, BytesOf(kMargin)) == 0) return true;
+  // One guard is better than none; if it can't be undone it counts for both.
+  return source.Unguard(before, BytesOf(kMargin)) != 0;
+}
+
 bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded, int* error) {
   MutexLock lock(mutex_);
   *guarded = true;
@@ -271,15 +288,7 @@ bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* gua
       size_t{count} + 2 * kMargin + (alignment > kPageSize ? PagesFor(alignment) : 0);
   if (total > LargestArena()) return TryTakeWhole(count, alignment, run, error);
   if (!TakeLarge(count, kMargin, alignment, run, error)) return false;
-  const Source& source = *run->arena->source;
-  char* const before = run->address() - BytesOf(kMargin);
-  char* const behind = run->address() + run->bytes();
-  if (source.Guard(before, BytesOf(kMargin)) != 0) {
-    *guarded = false;
-  } else if (source.Guard(behind, BytesOf(kMargin)) != 0) {
-    // One guard is better than none; if it can't be undone it counts for both.
-    *guarded = source.Unguard(before, BytesOf(kMargin)) != 0;
-  }
+  *guarded = GuardEnds(*run);
   if (!*guarded) record_.unguarded_runs.Add(1);
   return true;
 }
@@ -313,12 +322,16 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
   Arena* const arena = run.arena;
   if (arena->whole) {
     MutexLock lock(mutex_);
+    // Sealed while its object was being freed: it is lost.
+    if (arena->sealed.load(std::memory_order_relaxed)) return;
     Unlink(arena);
     DeleteArena(arena);
     return;
   }
   Run all = {arena, run.first - kMargin, run.count + 2 * kMargin};
-  if (guarded) {
+  if (guarded && arena->sealed.load(std::memory_order_relaxed)) {
+    all = run;  // The guards stay, and their pages are lost.
+  } else if (guarded) {
     // A guard that can't be undone (RLIMIT_DATA) stays, and its page is lost.
     const Source& source = *arena->source;
     if (source.Unguard(run.address() + run.bytes(), BytesOf(kMargin)) != 0) all.count -= kMargin;

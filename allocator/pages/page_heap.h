@@ -99,6 +99,12 @@ class PageHeap {
   // Wipes all locked pages in use, and calls `forget` on their arenas. Every page is accessible.
   void WipeLocked(void (*forget)(Arena*)) SA_REQUIRES(mutex_);
 
+  // Seals all arenas, and those that are made later when they are: see Arena. 0 or an errno
+  // value, and then some are sealed.
+  [[nodiscard]] int SealArenas();
+  // From here on no page is asked of a source: what is ready is handed out.
+  void SealGrowth();
+
   // See there.
   const PageRecord& usage() const { return record_; }
   // Why an arena last came from other than the first source.
@@ -131,6 +137,8 @@ class PageHeap {
   void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
   void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
+  [[nodiscard]] int SealIfAsked(Arena* arena) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool GuardEnds(const Run& run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
   [[nodiscard]] bool Grow(Pages needed, int* error) SA_REQUIRES(mutex_);
@@ -181,6 +189,8 @@ class PageHeap {
   bool gave_back_ SA_GUARDED_BY(mutex_) = false;  // an arena, since it last grew
   size_t dirty_pages_ SA_GUARDED_BY(mutex_) = 0;  // given back since the last purge
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
+  bool seals_arenas_ SA_GUARDED_BY(mutex_) = false;
+  bool growth_sealed_ SA_GUARDED_BY(mutex_) = false;
   unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
   uint32_t refused_epoch_ SA_GUARDED_BY(mutex_) = 0;

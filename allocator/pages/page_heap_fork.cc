@@ -39,6 +39,7 @@ int CompleteCopy(Arena& arena) {
 }  // namespace
 
 int PageHeap::MakeCopy(Arena* arena) {
+  if (growth_sealed_) return EPERM;
   int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &arena->fork_copy);
   if (error != 0) return error;
   SetInCopy(*arena, 0, arena->grown, false);
@@ -111,7 +112,10 @@ void PageHeap::AdoptCopies() {
     SA_CHECK(os::Move(arena->fork_copy, base, arena->bytes()) == 0);
     SA_CHECK(os::KeepFromChildren(base, arena->bytes()) == 0);
     arena->fork_copy = nullptr;
-    if (arena->whole) continue;
+    if (arena->whole) {
+      SA_CHECK(SealIfAsked(arena) == 0);
+      continue;
+    }
     for (Pages page = 0; page < arena->grown; ++page) {
       PageInfo& info = arena->info[page];
       info.prepared = InUse(*arena, page);
@@ -120,6 +124,7 @@ void PageHeap::AdoptCopies() {
         if (arena->source->Guard(arena->AddressOf(page), kPageSize) != 0) record_.unguarded_runs.Add(1);
       }
     }
+    SA_CHECK(SealIfAsked(arena) == 0);
   }
 }
 

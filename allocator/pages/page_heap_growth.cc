@@ -9,6 +9,7 @@
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/used_pages.h"
+#include "allocator/os/lockdown.h"
 #include "allocator/pages/space.h"
 
 namespace secure_alloc {
@@ -192,6 +193,35 @@ void PageHeap::LearnFromGrowth() {
   kept_empty_ = std::max(kept_empty_, static_cast<Pages>(std::min<size_t>(2 * kept_empty_, most)));
 }
 
+// --- Sealing -----------------------------------------------------------------------
+
+int PageHeap::SealIfAsked(Arena* arena) {
+  if (!seals_arenas_) return 0;
+  const int error = os::Seal(arena->AddressOf(0), arena->bytes());
+  if (error == 0) arena->sealed.store(true, std::memory_order_relaxed);
+  return error;
+}
+
+int PageHeap::SealArenas() {
+  MutexLock lock(mutex_);
+  seals_arenas_ = true;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    if (arena->sealed.load(std::memory_order_relaxed)) continue;
+    const bool was_idle = arena->idle();
+    if (const int error = SealIfAsked(arena); error != 0) return error;
+    if (was_idle) empty_pages_ -= arena->grown;
+  }
+  return 0;
+}
+
+void PageHeap::SealGrowth() {
+  MutexLock lock(mutex_);
+  growth_sealed_ = true;
+  // Nothing idle goes back to the kernel any more.
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->reserved = true;
+  empty_pages_ = 0;
+}
+
 // --- Growth ------------------------------------------------------------------------
 
 int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
@@ -215,11 +245,12 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
   if (error == 0 && source.protection() == Protection::kSecret) {
     error = PreparePages(arena, 0, needed);
   }
+  if (error == 0) error = SealIfAsked(arena);
   if (error != 0) {
     DeleteArena(arena);
     return error;
   }
-  empty_pages_ += arena->grown;
+  if (arena->idle()) empty_pages_ += arena->grown;
   if (policy_.arena_pages != 0) growing_ = arena;
   Link(arena);
   space.SetOwner(arena->first_span, arena->spans, arena);
@@ -250,6 +281,7 @@ int PageHeap::ReserveFrom(const Source& source, Pages count) {
   if (arena == nullptr) return ENOMEM;
   int error = MapPages(arena, count);
   if (error == 0) error = PreparePages(arena, 0, count);
+  if (error == 0) error = SealIfAsked(arena);
   if (error != 0) {
     DeleteArena(arena);
     return error;
@@ -312,6 +344,10 @@ void PageHeap::CountFallback(unsigned rung, int error) {
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {
+  if (growth_sealed_) {
+    *error = EPERM;
+    return false;
+  }
   // What was refused is refused again, until memory comes back anywhere or after a while.
   if (refusals_left_ > 0 && needed >= refused_pages_ && refused_epoch_ == MemoryEpoch()) {
     --refusals_left_;

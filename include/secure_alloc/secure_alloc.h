@@ -164,11 +164,11 @@ struct secalloc_domain_config {
 };
 
 /* NULL with errno EINVAL: config or its name is NULL, or it holds unknown values; ENOMEM: no
- * memory. */
+ * memory; EPERM: growth is locked down. */
 secalloc_domain *secalloc_domain_create(const struct secalloc_domain_config *config);
 
 /* Wipes all objects of the domain and gives their pages back at once. They must not be used
- * any more: freeing one ends the process. EINVAL: NULL. */
+ * any more: freeing one ends the process. EINVAL: NULL; EPERM: after secalloc_lockdown. */
 int secalloc_domain_destroy(secalloc_domain *domain);
 
 /* As secalloc_malloc and so on, in the domain. secalloc_domain_realloc moves an object of any
@@ -196,7 +196,8 @@ void *secalloc_domain_alloc_pages(secalloc_domain *domain, size_t alignment, siz
 /* Access to an object with pages to itself: PROT_NONE, PROT_READ or PROT_READ|PROT_WRITE of
  * <sys/mman.h>, for all threads. Objects above 32767 bytes have pages to themselves. free and
  * realloc open an object first; while fork(2) copies, closed objects are accessible.
- * EINVAL: not the start of such an object, or another protection; ENOMEM: vm.max_map_count. */
+ * EINVAL: not the start of such an object, or another protection; ENOMEM: vm.max_map_count;
+ * EPERM: after secalloc_lockdown. */
 int secalloc_protect(void *ptr, int prot);
 
 /* Takes memory now so that it is there later. After success the allocations named make no
@@ -212,9 +213,49 @@ int secalloc_protect(void *ptr, int prot);
  * below. It takes 1.6 times as many pages, and eight more.
  *
  * EAGAIN: quota, budget or RLIMIT_MEMLOCK; ENOMEM: no memory; EINVAL: size is 0; EOPNOTSUPP:
- * the policy asks for protection that this kernel can't give. */
+ * the policy asks for protection that this kernel can't give; EPERM: growth is locked down. */
 int secalloc_reserve(secalloc_domain *domain, size_t bytes);
 int secalloc_reserve_objects(secalloc_domain *domain, size_t count, size_t size);
+
+/* Misuse of the heap (a double free, an overflow, a write after free ...) ends the process: one
+ * line on standard error, then SIGABRT, which no handler of the program's sees. A fault handler is
+ * called in between, once, in the thread that met the misuse: kind is the misuse in a few words,
+ * such as "double free", caller the address that the call would have returned to, or NULL.
+ *
+ * The heap is damaged, and the thread may hold its locks: the handler must only do what a signal
+ * handler may (signal-safety(7)), and neither allocate, free, fork nor leave by longjmp(3). It is
+ * for a last message, or a flag in a file. When it returns the process is aborted.
+ * NULL: no handler. EPERM: after secalloc_lockdown. */
+typedef void (*secalloc_fault_handler)(const char *kind, const void *caller, void *context);
+int secalloc_set_fault_handler(secalloc_fault_handler handler, void *context);
+
+/* After start-up a program can give up what only an attacker would need. Nothing of it can be
+ * undone; further calls add flags.
+ *
+ * SECALLOC_LOCKDOWN_MAPS: arenas of secrets, those made later too, can't be unmapped, moved,
+ *   re-protected or mapped over (mseal(2), Linux 6.10). They stay until the process ends. Large
+ *   objects made later have no guard pages. secalloc_protect and secalloc_domain_destroy fail.
+ *   Memory made secret by secalloc_madvise is in no arena.
+ * SECALLOC_LOCKDOWN_GROWTH: no arena of secrets is made any more, so that a sandbox may refuse
+ *   or kill for every system call that it takes. What is reserved or free goes on being
+ *   allocated, without a system call; behind it is NULL with ENOMEM, and no line on standard
+ *   error; secalloc_madvise and secalloc_mark fail. fork(2) fails with EAGAIN while there are secrets that the child would get a copy of.
+ * SECALLOC_LOCKDOWN_CALLS: this process and its children get EPERM for ptrace,
+ *   process_vm_readv, process_vm_writev, process_madvise, pidfd_getfd, kcmp, bpf,
+ *   perf_event_open, and for prctl(PR_SET_DUMPABLE) but to 0, which it is set to here: other
+ *   processes of the user can't look in, and there are no core dumps. A seccomp filter with
+ *   no_new_privs: setuid programs it executes get no privileges.
+ * SECALLOC_LOCKDOWN_ONLY_WORK: besides, EPERM for every system call but those that work on open
+ *   descriptors, memory, time, signals and locks takes: no file is opened, nothing is executed
+ *   and no process or thread is made.
+ *
+ * EINVAL: no flag or an unknown one; EOPNOTSUPP: this kernel can't (nothing is changed then); EBUSY:
+ * an object is closed by secalloc_protect; ENOMEM: not all could be done. */
+#define SECALLOC_LOCKDOWN_MAPS 1u
+#define SECALLOC_LOCKDOWN_GROWTH 2u
+#define SECALLOC_LOCKDOWN_CALLS 4u
+#define SECALLOC_LOCKDOWN_ONLY_WORK 8u
+int secalloc_lockdown(unsigned flags);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 // The misuses and properties that death_test shows: each a function that a process of
-// its own runs once for a size tier and a domain, and the end that it must come to.
+// its own runs once for a size tier, a home and a policy, and the end that it must come to.
+// free_cases.cc, write_cases.cc and content_cases.cc have them.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@ enum class End {
   kHolds,  // exit status 0: the property was seen to hold
   kSegv,   // a guard or forbidden page stopped the access
   kDoubleFree,
+  kDoubleFreeRace,  // or an overflow, if the other thread is just wiping
   kInvalidFree,
   kOverflow,
   kWriteAfterFree,
@@ -17,23 +19,33 @@ enum class End {
   kFreedUse,
 };
 
+// Where a setting's objects come from.
+enum class Home { kPublic, kSecret, kCreated };
+
 struct Setting {
   size_t size;
-  bool secret;
+  Home home;
 
+  // death_test's and misuse's differ: the second knows malloc alone.
   void* Allocate(size_t bytes) const;
-  void* Allocate() const { return Allocate(size); }
+  void* AllocateArray(size_t count, size_t bytes) const;
 };
 
 struct Case {
   const char* name;
   bool (*run)(const Setting&);  // true: the property holds; misuses do not return
   End small;                    // slots of slabs
-  End large;                    // runs with guard pages, forbidden while they wait for reuse
-  End large_secret;             // secret runs, which are never forbidden
+  End large;                    // runs between guard pages
 };
 
-extern const Case kCases[];
-extern const size_t kCaseCount;
+extern const Case kFreeCases[], kWriteCases[], kContentCases[];
+extern const size_t kFreeCaseCount, kWriteCaseCount, kContentCaseCount;
+
+inline constexpr size_t kTiers[] = {8, 4096, 256 << 10};
+
+// By its number among all; null behind the last.
+const Case* FindCase(size_t number);
+// Runs it in this process; the exit status, if it comes back.
+int RunCase(const Case& one, const Setting& setting);
 
 }  // namespace secure_alloc::test

@@ -1,24 +1,73 @@
-// Runs each case for each size tier and domain in a process of its own, compares how it
+// Runs each case for each size tier, home and policy in a process of its own, compares how it
 // ends with how it must, and prints the table of properties.
 //
-//   death_test                     the table; exit status 0 if all is as it must be
-//   death_test CASE SIZE DOMAIN    one case, by its number in the table (for a debugger)
+//   death_test REFUSE                the table; exit status 0 if all is as it must be. REFUSE:
+//                                    the program of tests/limits that refuses system calls
+//   death_test REFUSE CASE SIZE HOME    one case, by its number in the table (for a debugger)
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <string>
 
+#include "include/secure_alloc/secure_alloc.h"
 #include "tests/death/cases.h"
 #include "tests/limits/support.h"
 
 namespace secure_alloc::test {
+
 namespace {
 
-constexpr size_t kSizes[] = {8, 4096, 256 << 10};
 constexpr size_t kLargeFrom = 32 << 10;
+constexpr const char* kMemfdSecret = "447";  // libseccomp is too old to know the name
+constexpr const char* kHomeNames[] = {"public", "secret", "created"};
+
+const char* NameOf(Home home) { return kHomeNames[static_cast<int>(home)]; }
+
+secalloc_domain* CreatedDomain() {
+  static secalloc_domain* const domain = [] {
+    struct secalloc_domain_config config = {};
+    config.name = "created";
+    return secalloc_domain_create(&config);
+  }();
+  return domain;
+}
+
+}  // namespace
+
+void* Setting::Allocate(size_t bytes) const {
+  if (home == Home::kPublic) return malloc(bytes);
+  if (home == Home::kSecret) return secalloc_malloc(bytes);
+  return secalloc_domain_malloc(CreatedDomain(), bytes);
+}
+
+void* Setting::AllocateArray(size_t count, size_t bytes) const {
+  if (home == Home::kPublic) return calloc(count, bytes);
+  if (home == Home::kSecret) return secalloc_calloc(count, bytes);
+  return secalloc_domain_calloc(CreatedDomain(), count, bytes);
+}
+
+namespace {
+
+struct Policy {
+  const char* name;
+  const char* options;
+  bool refuses;  // memfd_secret(2), so that the fallback is met
+  const char* notice;
+  std::vector<Home> homes;
+};
+
+const Policy kPolicies[] = {
+    {"the default", "", false, nullptr, {Home::kPublic, Home::kSecret, Home::kCreated}},
+    {"scope=all", "scope=all", false, nullptr, {Home::kPublic}},
+    {"scope=api", "scope=api", false, nullptr, {Home::kPublic, Home::kSecret}},
+    {"fallback=locked, without memfd_secret", "fallback=locked", true,
+     "secure_alloc: secrets are in locked memory", {Home::kSecret, Home::kCreated}},
+    {"fallback=plain, without a budget", "fallback=plain,budget=1", false,
+     "secure_alloc: secrets are in ordinary memory", {Home::kSecret, Home::kCreated}},
+};
 
 struct EndText {
   const char* word;      // in the table
@@ -33,6 +82,8 @@ EndText TextOf(End end) {
     case End::kSegv:
       return {"SIGSEGV", nullptr, SIGSEGV};
     case End::kDoubleFree:
+      return {"double free", "double free", SIGABRT};
+    case End::kDoubleFreeRace:
       return {"double free", "double free", SIGABRT};
     case End::kInvalidFree:
       return {"invalid free", "invalid free: not the start of an allocated object", SIGABRT};
@@ -49,54 +100,81 @@ EndText TextOf(End end) {
   return {};
 }
 
-End Expected(const Case& one, const Setting& setting) {
-  if (setting.size < kLargeFrom) return one.small;
-  return setting.secret ? one.large_secret : one.large;
+// Without the line that tells of the fallback.
+Outcome WithoutNotice(Outcome outcome, const Policy& policy) {
+  if (policy.notice != nullptr && outcome.err.rfind(policy.notice, 0) == 0) {
+    outcome.err.erase(0, outcome.err.find('\n') + 1);
+  }
+  return outcome;
+}
+
+// The fault's line is the sentence, and the caller's address where there is a caller.
+bool IsFault(const std::string& line, const std::string& sentence) {
+  const std::string fault = "secure_alloc: " + sentence;
+  return line == fault + "\n" || line.rfind(fault + " (called from 0x", 0) == 0;
 }
 
 bool IsAsExpected(const Outcome& outcome, End end) {
+  if (end == End::kDoubleFreeRace && IsAsExpected(outcome, End::kOverflow)) return true;
   const EndText text = TextOf(end);
-  if (text.sentence != nullptr) return outcome.Died(text.signal, text.sentence);
+  if (text.sentence != nullptr) {
+    return outcome.Died(text.signal, text.sentence) && IsFault(outcome.err, text.sentence);
+  }
   return outcome.signal == text.signal && outcome.err.empty() &&
          (text.signal != 0 || outcome.exit == 0);
 }
 
 int RunOne(char** arguments) {
-  const size_t number = strtoul(arguments[1], nullptr, 10);
-  if (number >= kCaseCount) return 2;
-  alarm(20);
-  const Setting setting = {strtoul(arguments[2], nullptr, 10), strcmp(arguments[3], "secret") == 0};
-  return kCases[number].run(setting) ? 0 : 1;
+  const Case* const one = FindCase(strtoul(arguments[0], nullptr, 10));
+  for (int home = 0; home < 3 && one != nullptr; ++home) {
+    if (strcmp(arguments[2], kHomeNames[home]) != 0) continue;
+    return RunCase(*one, {strtoul(arguments[1], nullptr, 10), static_cast<Home>(home)});
+  }
+  return 2;
+}
+
+Outcome RunApart(const Policy& policy, const char* refuse, size_t number, const Setting& setting) {
+  std::vector<std::string> command;
+  if (policy.refuses) command = {refuse, kMemfdSecret, "ENOSYS", "--"};
+  command.insert(command.end(), {program_invocation_name, refuse, std::to_string(number),
+                                 std::to_string(setting.size), NameOf(setting.home)});
+  return WithoutNotice(Run(command, {std::string("SECALLOC_OPTIONS=") + policy.options}), policy);
 }
 
 // One row of the table; what was not as expected is told in full below it.
-void RunCase(size_t number) {
-  const Case& one = kCases[number];
-  printf("%2zu %-38s", number, one.name);
+bool RunRow(const Policy& policy, const char* refuse, size_t number) {
+  const Case& one = *FindCase(number);
+  printf("%2zu %-46s", number, one.name);
   std::string trouble;
-  for (const char* domain : {"public", "secret"}) {
-    for (const size_t size : kSizes) {
-      const End end = Expected(one, {size, strcmp(domain, "secret") == 0});
-      const Outcome outcome =
-          Run({"/proc/self/exe", std::to_string(number), std::to_string(size), domain});
+  for (const Home home : policy.homes) {
+    for (const size_t size : kTiers) {
+      const Setting setting = {size, home};
+      const End end = size < kLargeFrom ? one.small : one.large;
+      const Outcome outcome = RunApart(policy, refuse, number, setting);
       const bool good = IsAsExpected(outcome, end);
       printf(" %-17s", good ? TextOf(end).word : "** NOT AS IT MUST");
       if (good) continue;
-      trouble += std::string("   ") + domain + " " + std::to_string(size) + ": expected " +
-                 TextOf(end).word + ", got " + outcome.Describe() + "\n";
+      trouble += std::string("   ") + NameOf(home) + " " + std::to_string(size) + ": expected " + TextOf(end).word + ", got " +
+                 outcome.Describe() + "\n";
     }
   }
   printf("\n%s", trouble.c_str());
-  Fact(one.name, trouble.empty());
+  return trouble.empty();
 }
 
-int RunAll() {
-  printf("%-41s", "");
-  for (const char* domain : {"public", "secret"}) {
-    for (const size_t size : kSizes) printf(" %s %-10zu", domain, size);
+int RunAll(const char* refuse) {
+  for (const Policy& policy : kPolicies) {
+    printf("\n%-49s", policy.name);
+    for (const Home home : policy.homes) {
+      for (const size_t size : kTiers) printf(" %-7s%10zu", NameOf(home), size);
+    }
+    printf("\n");
+    bool all = true;
+    for (size_t number = 0; FindCase(number) != nullptr; ++number) {
+      all &= RunRow(policy, refuse, number);
+    }
+    Fact(std::string("each case ends as it must with ") + policy.name, all);
   }
-  printf("\n");
-  for (size_t number = 0; number < kCaseCount; ++number) RunCase(number);
   return Summary();
 }
 
@@ -104,5 +182,9 @@ int RunAll() {
 }  // namespace secure_alloc::test
 
 int main(int count, char** arguments) {
-  return count == 4 ? secure_alloc::test::RunOne(arguments) : secure_alloc::test::RunAll();
+  using namespace secure_alloc::test;
+  if (count == 5) return RunOne(arguments + 2);
+  if (count == 2) return RunAll(arguments[1]);
+  fprintf(stderr, "death_test: give the program REFUSE; the opening comment says how\n");
+  return 2;
 }

@@ -26,6 +26,7 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   --budget=BYTES                  the most secret memory
   --ordinary=hardened|jemalloc|system    who serves the other allocations
   --stats=0|1|json:PATH           what to report when the program ends
+  --lockdown                      seal secret memory, and refuse to look into processes
   -o NAME=VALUE                   any of these
   --library PATH                  the library to preload, if it isn't beside this command
   --force                         run even a program that can't be protected
@@ -62,6 +63,10 @@ int UnknownOption(const Arguments& arguments) {
 // The setting that the present word makes, if it makes one, as NAME=VALUE.
 bool TakeSetting(Arguments* arguments, std::string* pair) {
   if (arguments->Value("-o", pair)) return true;
+  if (arguments->Flag("--lockdown")) {
+    *pair = "lockdown=1";
+    return true;
+  }
   for (const std::string_view name : Settings::Names()) {
     std::string value;
     if (!arguments->Value("--" + std::string(name), &value)) continue;

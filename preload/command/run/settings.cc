@@ -22,6 +22,7 @@ const std::vector<Known>& AllKnown() {
       {"budget", {}, ""},
       {"ordinary", {"hardened", "jemalloc", "system"}, ""},
       {"stats", {"0", "1"}, "json:"},
+      {"lockdown", {"0", "1"}, ""},
   };
   return known;
 }

@@ -1,39 +1,24 @@
 // A reservation is a promise: no system call, no page fault, no failure.
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "secure_alloc/secure_alloc.h"
+#include "tests/unit/api/sandbox.h"
 
 namespace {
+
+using secure_alloc::test::ForbidSystemCalls;
 
 secalloc_domain* Create(size_t quota) {
   const secalloc_domain_config config = {
       .name = "reserved", .quota = quota, .fallback = SECALLOC_FALLBACK_DEFAULT,
       .fork = SECALLOC_FORK_DEFAULT, .flags = 0, .reserved = {}};
   return secalloc_domain_create(&config);
-}
-
-// From here on any system call but exit_group and getrusage ends the process by SIGSYS.
-void ForbidSystemCalls() {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit_group, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getrusage, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
-  const sock_fprog program = {sizeof code / sizeof code[0], code};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(100);
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(101);
 }
 
 long PageFaults() {
