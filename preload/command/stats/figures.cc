@@ -15,27 +15,22 @@ constexpr unsigned kPlain = 0, kLocked = 1, kSecret = 2;
 
 using ULL = unsigned long long;
 
+// One counter of a record.
+template <typename Part>
 struct Figure {
   const char* name;
   const char* help;
   bool counter;  // it only grows
-  Counter DomainRecord::*value;
+  Counter Part::*value;
 };
 
-struct PageFigure {
-  const char* name;
-  const char* help;
-  bool counter;
-  Counter PageRecord::*value;
-};
-
-constexpr Figure kDomainFigures[] = {
+constexpr Figure<DomainRecord> kDomainFigures[] = {
     {"degraded_objects", "Objects that lie in ordinary memory by fallback=plain.", true,
      &DomainRecord::degraded_objects},
     {"refused_objects", "Secret allocations that failed.", true, &DomainRecord::refused_objects},
 };
 
-constexpr PageFigure kPageFigures[] = {
+constexpr Figure<PageRecord> kPageFigures[] = {
     {"faulted_pages", "Pages made ready through the kernel.", true, &PageRecord::faulted_pages},
     {"degraded_arenas", "Arenas that are less than the first choice.", true,
      &PageRecord::fallback_arenas},
@@ -43,27 +38,15 @@ constexpr PageFigure kPageFigures[] = {
     {"fork_copied_pages", "Pages copied for forked children.", true, &PageRecord::copied_pages},
 };
 
-struct BudgetFigure {
-  const char* name;
-  const char* help;
-  Counter BudgetRecord::*value;
-};
-
-constexpr BudgetFigure kBudgetFigures[] = {
-    {"limit_bytes", "Most bytes that secret and locked arenas may take.", &BudgetRecord::limit},
-    {"arena_bytes", "Bytes in secret and locked arenas.", &BudgetRecord::used},
-    {"high_water_bytes", "Most bytes there ever were in secret and locked arenas.",
+constexpr Figure<BudgetRecord> kBudgetFigures[] = {
+    {"limit_bytes", "Most bytes that secret and locked arenas may take.", false,
+     &BudgetRecord::limit},
+    {"arena_bytes", "Bytes in secret and locked arenas.", false, &BudgetRecord::used},
+    {"high_water_bytes", "Most bytes there ever were in secret and locked arenas.", false,
      &BudgetRecord::high_water},
 };
 
-struct PromotionFigure {
-  const char* name;
-  const char* help;
-  bool counter;
-  Counter PromotionRecord::*value;
-};
-
-constexpr PromotionFigure kPromotionFigures[] = {
+constexpr Figure<PromotionRecord> kPromotionFigures[] = {
     {"promoted_bytes", "Bytes made secret in place.", false, &PromotionRecord::bytes},
     {"promotion_pool_bytes", "Bytes ready for promotions to come.", false,
      &PromotionRecord::pool_bytes},
@@ -117,10 +100,10 @@ JsonObject DomainAsJson(const DomainRecord& domain, const Record& record) {
                     (domain.pages.*figure.values)[memory].get());
     }
   }
-  for (const PageFigure& figure : kPageFigures) {
+  for (const auto& figure : kPageFigures) {
     object.Number(figure.name, (domain.pages.*figure.value).get());
   }
-  for (const Figure& figure : kDomainFigures) {
+  for (const auto& figure : kDomainFigures) {
     object.Number(figure.name, (domain.*figure.value).get());
   }
   return object;
@@ -215,7 +198,7 @@ std::string FiguresAsJson(const Record& record) {
       .Number("high_water_bytes", all.high_water.get())
       .Number("ordinary_bytes", OrdinaryBytes(record))
       .Number("unlisted_domains", record.unlisted_domains.get());
-  for (const PromotionFigure& figure : kPromotionFigures) {
+  for (const auto& figure : kPromotionFigures) {
     object.Number(figure.name, (record.promotion.*figure.value).get());
   }
   return object.Raw("domains", JsonArray(domains)).str();
@@ -225,12 +208,12 @@ std::string FiguresAsPrometheus(const Record& record) {
   Exposition out(record);
   out.Family("ordinary_bytes", "Bytes of the ordinary heap in pages that are in use.", false);
   out.Sample("", OrdinaryBytes(record));
-  for (const PromotionFigure& figure : kPromotionFigures) {
+  for (const auto& figure : kPromotionFigures) {
     out.Family(figure.name, figure.help, figure.counter);
     out.Sample("", (record.promotion.*figure.value).get());
   }
-  for (const BudgetFigure& figure : kBudgetFigures) {
-    out.Family(figure.name, figure.help, false);
+  for (const auto& figure : kBudgetFigures) {
+    out.Family(figure.name, figure.help, figure.counter);
     out.EachDomain([&](const DomainRecord& domain) { return (domain.budget.*figure.value).get(); });
   }
   for (const MemoryFigure& figure : kMemoryFigures) {
@@ -243,11 +226,11 @@ std::string FiguresAsPrometheus(const Record& record) {
       }
     });
   }
-  for (const PageFigure& figure : kPageFigures) {
+  for (const auto& figure : kPageFigures) {
     out.Family(figure.name, figure.help, figure.counter);
     out.EachDomain([&](const DomainRecord& domain) { return (domain.pages.*figure.value).get(); });
   }
-  for (const Figure& figure : kDomainFigures) {
+  for (const auto& figure : kDomainFigures) {
     out.Family(figure.name, figure.help, figure.counter);
     out.EachDomain([&](const DomainRecord& domain) { return (domain.*figure.value).get(); });
   }
