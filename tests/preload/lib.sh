@@ -114,7 +114,15 @@ expect_same_files() {
 }
 
 expect_mapped() {
-  grep -qsF "${LIBRARY}" "/proc/$1/maps" || fail "PID $1 ($(describe "$1")) has no ${LIBRARY}"
+  grep -qsF "${LIBRARY}" "/proc/$1/maps" || has_ended "$1" ||
+    fail "PID $1 ($(describe "$1")) has no ${LIBRARY}"
+}
+
+# Since it was listed: what is left of a process until it is waited for has no mappings.
+has_ended() {
+  local maps
+  [[ -e "/proc/$1" ]] || return 0
+  maps="$(cat "/proc/$1/maps")" && [[ -z "${maps}" ]]
 }
 
 describe() {
@@ -133,7 +141,7 @@ expect_secret_pages() {
   else
     kib="$(awk '$1 == "VmLck:" { print $2 }' "/proc/$1/status")" || kib=0
   fi
-  ((kib > 0)) || fail "PID $1 ($(describe "$1")) holds no secret page"
+  ((kib > 0)) || has_ended "$1" || fail "PID $1 ($(describe "$1")) holds no secret page"
 }
 
 # Every process of a server, its forked workers too.
