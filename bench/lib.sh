@@ -78,7 +78,7 @@ find_variants() {
   for peer in "${PEERS[@]}"; do
     path="${peer#*=}"
     [[ "${path}" == /* ]] ||
-      path="$(ldconfig -p | awk -v name="${path}" '$1 == name { print $NF; exit }')"
+      path="$(ldconfig -p | awk -v name="${path}" '$1 == name && !found { print $NF; found = 1 }')"
     [[ ! -e "${path}" ]] || add_variant "${peer%%=*}" "${path}"
   done
   for peer in "$@"; do
