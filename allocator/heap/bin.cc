@@ -5,6 +5,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
+#include "allocator/slab/object.h"
 
 namespace secure_alloc {
 namespace {
@@ -128,7 +129,9 @@ void* Bin::TakeOne(unsigned bin, PageHeap& pages, int* error) {
 void Bin::GiveToSlab(PageHeap& pages, void* slot) {
   Slab* const slab = Slab::Of(slot);
   const bool was_full = slab->full();
-  if (!slab->Give(slot)) Fault(FaultKind::kDoubleFree, nullptr);
+  // Two frees at the same time: the slot is in the slab already, or was handed out since.
+  const bool live = (LoadShadow(space.ShadowOf(slot)) & kLive) != 0;
+  if (live || !slab->Give(slot)) Fault(FaultKind::kDoubleFree, nullptr);
   ++free_slots_;
   if (was_full) Link(slab);
   if (!slab->empty()) return;
@@ -162,7 +165,10 @@ void Bin::GiveOne(PageHeap& pages, void* slot) {
     store_[stored_++] = slot;
     return;
   }
-  if (store_ == nullptr) std::swap(slot, held_);
+  if (store_ == nullptr) {
+    if (slot == held_) Fault(FaultKind::kDoubleFree, nullptr);  // Two frees at the same time.
+    std::swap(slot, held_);
+  }
   if (slot != nullptr) GiveToSlab(pages, slot);
 }
 
