@@ -9,7 +9,7 @@ done
 
 # Its rows of PART whose column `with` holds no number.
 bad_rows() {
-  awk -F'|' -v part="$1" '$2 ~ "^ " part " *$" && $6 !~ /^ *[0-9]+(\.[0-9]+)? *$/' "${TABLE}"
+  awk -F'|' -v part="$1" '$2 ~ "^ " part " *$" && $6 !~ /^ *-?[0-9]+(\.[0-9]+)? *$/' "${TABLE}"
 }
 
 TABLE="${TEST_TMPDIR:?run it by bazel test}/table"
