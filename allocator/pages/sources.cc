@@ -32,8 +32,9 @@ namespace {
 
 constinit Budget secret_limit(SIZE_MAX);
 
-// Huge pages have 2 MiB: not for what may be used in a small part only.
-constexpr size_t kHugePageRun = 4 * kMiB;
+// Huge pages: not for what may be used in a small part only.
+constexpr size_t kHugePage = 2 * kMiB;
+constexpr size_t kHugePageRun = 2 * kHugePage;
 
 }  // namespace
 
@@ -66,7 +67,14 @@ int LockedSource::Map(void* address, size_t length) const {
   return error;
 }
 
-int PlainSource::Map(void* address, size_t length) const { return os::Commit(address, length); }
+// A heap that grows by whole huge pages has been through all of its smaller steps.
+int PlainSource::Map(void* address, size_t length) const {
+  const int error = os::Commit(address, length);
+  if (error == 0 && (Address(address) | length) % kHugePage == 0) {
+    os::PreferHugePages(address, length);
+  }
+  return error;
+}
 
 int SparseSource::Prepare(void* address, size_t length) const {
   const int error = os::Commit(address, length);

@@ -9,6 +9,7 @@
 // that the heaps of all created domains share (the arena tells which one it is).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -114,12 +115,10 @@ struct SlabShape {
   uint16_t cache_capacity;  // slots in a thread cache
   uint8_t cache_reserve;    // of those, never handed out: so reuse is always delayed;
                             // a power of two
-  uint8_t group;            // neighbours that refills take together; a power of two, to 64
+  uint8_t row;              // neighbours that refills take in order; a power of two, to 64
 };
 
 inline constexpr unsigned kMaxSlots = 512;
-inline constexpr size_t kGroupBytes = 2 * kKiB;
-inline constexpr unsigned kMinGroup = 8;
 
 // What differs between the heaps: an ordinary slab is large, for few refills; secret
 // pages are scarce, so those slabs are small and little lies in caches.
@@ -130,14 +129,15 @@ struct SlabPolicy {
   unsigned max_cached;
   unsigned min_cached;
   unsigned max_reserve;
+  size_t row_bytes;  // up to 64 of the smallest slots
 };
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
     .min_slots = 8, .min_order = 2, .cache_bytes = 64 * kKiB,
-    .max_cached = 512, .min_cached = 8, .max_reserve = 8};
+    .max_cached = 512, .min_cached = 8, .max_reserve = 8, .row_bytes = 2 * kKiB};
 inline constexpr SlabPolicy kSecretSlabs = {
     .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
-    .max_cached = 64, .min_cached = 4, .max_reserve = 4};
+    .max_cached = 64, .min_cached = 4, .max_reserve = 4, .row_bytes = 0};
 
 constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
   const size_t slot = SlotSizeOf(size_class);
@@ -154,14 +154,14 @@ constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
                                                         : fitting;
   size_t reserve = 1;
   while (reserve * 2 <= policy.max_reserve && reserve * 2 <= capacity / 4) reserve *= 2;
-  const size_t group = std::bit_floor(kGroupBytes / slot);
+  const size_t row = std::max<size_t>(std::bit_floor(policy.row_bytes / slot), 1);
   return {.slot_size = static_cast<uint16_t>(slot),
           .order = static_cast<uint8_t>(order),
           .slots = static_cast<uint16_t>(slots > kMaxSlots ? kMaxSlots : slots),
           .reciprocal = static_cast<uint32_t>(((uint64_t{1} << 32) + slot - 1) / slot),
           .cache_capacity = static_cast<uint16_t>(capacity),
           .cache_reserve = static_cast<uint8_t>(reserve),
-          .group = static_cast<uint8_t>(group < kMinGroup ? kMinGroup : group)};
+          .row = static_cast<uint8_t>(row)};
 }
 
 constexpr auto MakeShapes() {

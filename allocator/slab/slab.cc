@@ -56,8 +56,8 @@ const void* Slab::SlotOf(const void* address) const {
 
 // The free slots among the neighbours of *slot, as bits from the first of them on; if there are
 // none, of the next that have one.
-uint64_t Slab::FreeInGroup(unsigned* slot) const {
-  const unsigned size = kShapes[bin_].group;
+uint64_t Slab::FreeInRow(unsigned* slot) const {
+  const unsigned size = kShapes[bin_].row;
   const uint64_t mask = ~uint64_t{0} >> (64 - size);
   for (;;) {
     const unsigned first = *slot & ~(size - 1);
@@ -68,24 +68,22 @@ uint64_t Slab::FreeInGroup(unsigned* slot) const {
 }
 
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
-  const unsigned size = kShapes[bin_].group;
+  const unsigned size = kShapes[bin_].row;
   const unsigned wanted = std::min<unsigned>(count, free_);
-  unsigned first = 0;
-  uint64_t group = 0;
-  for (unsigned taken = 0; taken < wanted; ++taken) {
-    unsigned place = random.Masked(size - 1);
-    if (group == 0) {
-      unsigned slot = random.Below(slots_);
-      group = FreeInGroup(&slot);
-      first = slot & ~(size - 1);
-      place = slot & (size - 1);
+  for (unsigned taken = 0; taken < wanted;) {
+    unsigned slot = random.Below(slots_);
+    const uint64_t row = FreeInRow(&slot);
+    const unsigned first = slot & ~(size - 1), place = slot & (size - 1);
+    const bool upwards = random.Masked(1) != 0;
+    const uint64_t ahead = upwards ? ~uint64_t{0} << place : ~uint64_t{0} >> (63 - place);
+    for (uint64_t part : {row & ahead, row & ~ahead}) {
+      for (; part != 0 && taken < wanted; ++taken) {
+        const unsigned bit = upwards ? std::countr_zero(part) : FloorLog2(part);
+        part &= ~(uint64_t{1} << bit);
+        bits_[first / 64] &= ~(uint64_t{1} << (first % 64 + bit));
+        slots[taken] = SlotAt(first + bit);
+      }
     }
-    // The next free one from a random place on.
-    const uint64_t behind = group >> place << place;
-    const unsigned bit = static_cast<unsigned>(std::countr_zero(behind != 0 ? behind : group));
-    group &= ~(uint64_t{1} << bit);
-    bits_[first / 64] &= ~(uint64_t{1} << (first % 64 + bit));
-    slots[taken] = SlotAt(first + bit);
   }
   free_ = static_cast<uint16_t>(free_ - wanted);
   return wanted;

@@ -26,8 +26,9 @@ class Slab {
   // The slab that holds `slot`, a slot's start.
   static Slab* Of(const void* slot);
 
-  // Takes up to `count` free slots into `slots`: group by group of neighbours, both in random
-  // order. What is allocated together lies together, which costs least in the CPU's caches.
+  // Takes up to `count` free slots into `slots`: rows of neighbours, each in order from a random
+  // place on, upwards or downwards; which row is random, and a row of secret slots is one slot. A program that
+  // walks its objects as it made them then goes along lines that the CPU fetches ahead.
   unsigned Take(void** slots, unsigned count, RandomBits& random);
   // False if the slot is already free: a double free that raced with itself.
   [[nodiscard]] bool Give(void* slot);
@@ -54,7 +55,7 @@ class Slab {
     return run_.address() + size_t{index} * kShapes[bin_].slot_size;
   }
 
-  uint64_t FreeInGroup(unsigned* slot) const;
+  uint64_t FreeInRow(unsigned* slot) const;
 
   Run run_;
   uint16_t bin_ = 0;
