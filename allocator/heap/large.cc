@@ -188,7 +188,9 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
   Open(run);
   CheckIntact(object, caller);
   const Extent extent = ExtentOf(run);
-  if (extent.object != run.address()) return false;  // It would no longer end at the guard.
+  if (extent.object != run.address() || extent.slack == 0) {
+    return false;  // It would no longer end at the guard.
+  }
   const size_t old = extent.request();
   if (request <= kMaxSlabRequest && old > kMaxSlabRequest) return false;
   if (request >= run.bytes() || request < run.bytes() / 2) return false;
