@@ -41,9 +41,10 @@ SA_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
   return entry::AllocateAligned(alignment, size, SA_CALL);
 }
 
-// As glibc's: an alignment that is no power of two is rounded up to one.
+// As glibc's: an alignment that is no power of two is rounded up to one, and 0 asks for none.
 SA_EXPORT void* memalign(size_t alignment, size_t size) {
-  if (alignment == 0 || alignment > PTRDIFF_MAX) {
+  if (alignment == 0) return entry::Allocate(size, SA_CALL);
+  if (alignment > PTRDIFF_MAX) {
     errno = EINVAL;
     return nullptr;
   }

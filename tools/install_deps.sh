@@ -21,9 +21,9 @@ TEST=(botan bsdutils clang cmake coreutils curl dropbear-bin g++ gdb git gnutls-
   libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2 libpython3.11-testsuite
   libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss lighttpd-mod-wolfssl
   lua5.4 mandoc nginx-light openssl perl pkg-config postgresql procps python3 redis-server sqlite3
-  util-linux valgrind zsh)
+  stunnel4 util-linux valgrind zsh)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
-SERVICES=(lighttpd nginx postgresql redis-server)
+SERVICES=(lighttpd nginx postgresql redis-server stunnel4)
 POLICY=/usr/sbin/policy-rc.d
 
 die() {

@@ -22,6 +22,13 @@ constexpr size_t kMaxQueue = 8 * kMiB;
 // Has no policy, and so nothing to tell.
 constinit DomainRecord public_record = {};
 
+// What no policy could help with: the caller's affair, not the operator's.
+bool IsImpossible(size_t request, size_t alignment) {
+  if (request > space.size() || alignment > space.size()) return true;
+  // As the kernel's heuristic, which our reservation evades, would: an obvious overcommit.
+  return request > kGiB && request > os::MachineMemory();
+}
+
 }  // namespace
 
 size_t QueuedLimitFor(size_t budget) {
@@ -32,10 +39,7 @@ constinit Domain public_domain("public", ordinary_heap, public_record);
 constinit Domain secret_domain("secret", secret_heap, process_record.domains[0]);
 
 void* Domain::Allocate(size_t request, size_t alignment) {
-  // What no policy could help with is the caller's affair, not the operator's.
-  if (request > space.size() || alignment > space.size()) return nullptr;
-  // As the kernel's heuristic, which our reservation evades, would: an obvious overcommit.
-  if (request > kGiB && request > os::MachineMemory()) return nullptr;
+  if (IsImpossible(request, alignment)) return nullptr;
   if (for_secrets_) SettleBudget();
   int error = 0;
   void* object = heap_.AllocateAligned(request, alignment, &error);
@@ -50,7 +54,7 @@ void* Domain::Allocate(size_t request, size_t alignment) {
 }
 
 void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
-  if (request > space.size() || alignment > space.size()) return nullptr;
+  if (IsImpossible(request, alignment)) return nullptr;
   if (for_secrets_) SettleBudget();
   int error = 0;
   void* const object = heap_.AllocateOwnPages(request, alignment, at_end, &error);
@@ -69,7 +73,7 @@ void Domain::TellFallbacks() {
 
 void* Domain::AllocateGrowing(size_t request) {
   // Pages of the secret domain are charged and faulted in, used or not.
-  if (this != &public_domain || request <= kMaxSlabRequest || request > space.size()) return nullptr;
+  if (this != &public_domain || request <= kMaxSlabRequest || IsImpossible(request, 1)) return nullptr;
   int error;
   return heap_.large().Allocate({.size = request, .room = request / 4}, &error);
 }

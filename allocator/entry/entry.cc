@@ -176,9 +176,10 @@ void* AllocateAligned(size_t alignment, size_t size, Call call) {
     return nullptr;
   }
   if (size > PTRDIFF_MAX - alignment) return OutOfMemory();
+  // A peer's small objects may be aligned to less than a granule.
+  if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
   if (alignment <= kGranule) return Allocate(size, call);
   if (!Start()) return OutOfMemory();
-  if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
   return OrOutOfMemory(DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment));
 }
 

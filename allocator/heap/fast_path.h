@@ -18,9 +18,9 @@ namespace secure_alloc {
   if (LoadShadow(shadow) != bin) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
   if (!IsZero(object, slot_size)) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
   const size_t slack = slot_size - request;
-  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
   StoreSlack(shadow, slack);
   SetCheckBytes(object, slot_size, slack);
+  SetLive(shadow, bin);
   return object;
 }
 

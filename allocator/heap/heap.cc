@@ -120,7 +120,7 @@ void* Heap::AllocateZeroSize(int* error) {
   if (slot == nullptr) return nullptr;
   uint8_t* const shadow = space.ShadowOf(slot);
   SA_CHECK(LoadShadow(shadow) == bin);
-  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
+  SetLive(shadow, bin);
   return slot;
 }
 
@@ -222,13 +222,9 @@ bool TryResize(void* object, size_t request, const void* caller) {
   if (request >= slot_size || request < slot_size / 2 || slot_size - request > kMaxSlack) {
     return false;
   }
-  char* const bytes = static_cast<char*>(object);
-  const size_t old = slot_size - LoadSlack(shadow);
-  bytes[old] = 0;
-  bytes[slot_size - 1] = 0;
-  if (request < old) WipeBytes(bytes + request, old - request);
-  StoreSlack(shadow, slot_size - request);
-  SetCheckBytes(bytes, slot_size, slot_size - request);
+  const size_t slack = slot_size - request;
+  ChangeSlack(static_cast<char*>(object), slot_size, LoadSlack(shadow), slack,
+              [&] { StoreSlack(shadow, slack); });
   return true;
 }
 

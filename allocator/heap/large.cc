@@ -178,7 +178,7 @@ void* LargeStore::Allocate(const LargeRequest& request, int* error) {
   }
   SetExtent(run, before, request.size);
   char* const object = run.address() + before;
-  StoreShadow(space.ShadowOf(object), static_cast<uint8_t>(kLive | bin_));
+  SetLive(space.ShadowOf(object), bin_);
   live_bytes_.fetch_add(run.bytes(), std::memory_order_relaxed);
   return object;
 }
@@ -188,16 +188,16 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
   Open(run);
   CheckIntact(object, caller);
   const Extent extent = ExtentOf(run);
-  if (extent.object != run.address()) return false;  // It would no longer end at the guard.
+  if (extent.object != run.address() || extent.slack == 0) {
+    return false;  // It would no longer end at the guard.
+  }
   const size_t old = extent.request();
   if (request <= kMaxSlabRequest && old > kMaxSlabRequest) return false;
   if (request >= run.bytes() || request < run.bytes() / 2) return false;
   if (run.bytes() - request > UINT32_MAX) return false;
-  char* const bytes = run.address();
-  bytes[old] = 0;
-  bytes[run.bytes() - 1] = 0;
-  if (request < old) WipeBytes(bytes + request, old - request);
-  SetExtent(run, 0, request);
+  const size_t slack = run.bytes() - request;
+  ChangeSlack(extent.object, extent.size, extent.slack, slack,
+              [&] { internal::InfoOf(run).slack = static_cast<uint32_t>(slack); });
   return true;
 }
 

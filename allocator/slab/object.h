@@ -14,6 +14,7 @@
 // live, and are caught when the slot is handed out or flushed twice.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -48,9 +49,17 @@ inline void StoreSlack(uint8_t* shadow, size_t slack) {
   if (stored < 0x40) [[likely]] {
     shadow[1] = static_cast<uint8_t>(stored);
   } else {
-    shadow[1] = static_cast<uint8_t>(0x40 | (stored & 0x3F));
-    shadow[2] = static_cast<uint8_t>(stored >> 6);
+    const uint8_t both[2] = {static_cast<uint8_t>(0x40 | (stored & 0x3F)),
+                             static_cast<uint8_t>(stored >> 6)};
+    __builtin_memcpy(shadow + 1, both, sizeof both);  // One store.
   }
+}
+
+// The object is whole now. Whoever looks at all live objects, a signal handler that exits for
+// one, finds their check bytes.
+inline void SetLive(uint8_t* shadow, unsigned bin) {
+  __atomic_signal_fence(__ATOMIC_RELEASE);
+  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
 }
 
 inline constexpr size_t kMaxSlack = size_t{1} << 13;
@@ -68,6 +77,22 @@ inline bool CheckBytesHold(const char* object, size_t slot_size, size_t slack) {
   const uint8_t behind = *reinterpret_cast<const uint8_t*>(end - slack);
   const uint8_t last = *reinterpret_cast<const uint8_t*>(end - 1);
   return ((behind ^ check) | (last ^ check)) == 0;
+}
+
+// Another slack for a live object, which stays whole at every moment: `store` stores the new one,
+// at once. What it gives up, or comes to have, is zero.
+template <typename Store>
+void ChangeSlack(char* object, size_t slot_size, size_t old_slack, size_t slack, Store store) {
+  SetCheckBytes(object, slot_size, slack);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  store();
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  char* const last = object + slot_size - 1;
+  char* const old_check = last + 1 - old_slack;
+  char* const check = last + 1 - slack;
+  if (old_check < check) *old_check = 0;
+  char* const given_up = std::min(old_check + 1, last);
+  if (check < old_check) WipeBytes(check + 1, static_cast<size_t>(given_up - check - 1));
 }
 
 }  // namespace secure_alloc

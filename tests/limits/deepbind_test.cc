@@ -50,5 +50,11 @@ int main(int count, char** arguments) {
   const Outcome freed_there = Run({"/proc/self/exe", arguments[1], "ours"});
   Fact("our pointer freed there: the C library ends it (" + freed_there.Describe() + ")",
        freed_there.signal == SIGABRT || freed_there.signal == SIGSEGV);
+  // One malloc for both sides; secrets are ours, and stay with who asked for them.
+  const std::vector<std::string> system = {"SECALLOC_OPTIONS=ordinary=system"};
+  for (const char* const whose : {"theirs", "ours"}) {
+    const Outcome freed = Run({"/proc/self/exe", arguments[1], whose}, system);
+    Fact(std::string("with ordinary=system they cross: ") + whose, freed.exit == 0);
+  }
   return Summary();
 }

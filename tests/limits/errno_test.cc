@@ -24,6 +24,8 @@ bool Keeps(Call call) {
   return errno == kMark;
 }
 
+constexpr size_t kTooMuch = size_t{900} << 30;  // Less than the heap's address space.
+
 constexpr size_t kSizes[] = {0, 1, 24, 1000, 5000, 100000, 1 << 20, 100 << 20};
 
 template <typename Allocate>
@@ -59,13 +61,25 @@ void FactsOfFailure() {
   errno = 0;
   Fact("malloc of an impossible size says ENOMEM",
        malloc(size_t{1} << 62) == nullptr && errno == ENOMEM);
-  void* object = &object;
+  Fact("... of more than the machine has, too",
+       malloc(kTooMuch) == nullptr && errno == ENOMEM);
+  void* object = malloc(100000);
+  errno = 0;
+  Fact("... and realloc", realloc(object, kTooMuch) == nullptr && errno == ENOMEM);
+  free(object);
+  object = &object;
   int result = 0;
   Fact("posix_memalign returns its error and keeps errno",
        Keeps([&] { result = posix_memalign(&object, 64, size_t{1} << 62); }) && result == ENOMEM);
   Fact("... and its result argument", object == &object);
   Fact("posix_memalign of an odd alignment is EINVAL",
        Keeps([&] { result = posix_memalign(&object, 24, 100); }) && result == EINVAL);
+  object = memalign(24, 100);
+  Fact("memalign rounds it up", object != nullptr && reinterpret_cast<uintptr_t>(object) % 32 == 0);
+  free(object);
+  object = memalign(0, 100);
+  Fact("... and takes 0 for none", object != nullptr);
+  free(object);
 }
 
 // Last: no descriptor can be made any more, and descriptor 2 gets the line.

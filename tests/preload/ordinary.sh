@@ -47,6 +47,10 @@ for length in (1, 100, 5000, 100000, 3000000):
     fact("an ordinary realloc leaves them the other malloc's", query(moved).ours == 0)
     for p in (again, moved, ordinary[2], heap.secalloc_malloc(length)):
         heap.free(p)
+few = [heap.aligned_alloc(16, length) for length in range(1, 17) for _ in range(8)]
+fact("small objects lie where they were asked to", all(p % 16 == 0 for p in few))
+for p in few:
+    heap.free(p)
 print("all freed")
 PYTHON
 cat "${WORK}/facts"

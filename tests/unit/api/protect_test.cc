@@ -62,6 +62,21 @@ TEST(OwnPages, AtTheEndTheFirstByteBehindFaults) {
   }
 }
 
+TEST(OwnPages, AtTheEndMayChangeTheirSize) {
+  for (const size_t size : {4096, 65536, 65536 - 16}) {
+    char* object = Pages(size, SECALLOC_AT_END);
+    ASSERT_NE(object, nullptr);
+    memset(object, 7, size);
+    for (const size_t next : {size / 4 * 3, size, 2 * size}) {
+      object = static_cast<char*>(secalloc_realloc(object, next));
+      ASSERT_NE(object, nullptr);
+      EXPECT_EQ(object[size / 4 * 3 - 1], 7);
+      EXPECT_EQ(secalloc_usable_size(object), next);
+    }
+    secalloc_free(object);
+  }
+}
+
 TEST(OwnPages, WritesBesideAreSeenAtTheLatestWhenFreed) {
   EXPECT_EQ(SignalOf([] {
               char* const object = Pages(100, SECALLOC_AT_END);
