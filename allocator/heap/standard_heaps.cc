@@ -1,5 +1,6 @@
 #include "allocator/heap/standard_heaps.h"
 
+#include "allocator/heap/form.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 
@@ -54,7 +55,10 @@ constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, {kQueuedByt
 constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
                            {kQueuedSecretBytes, 0});
 
-void InitStandardHeaps() { ordinary_heap.SetStores(ordinary_stores); }
+void InitStandardHeaps() {
+  // Without thread caches a store would hand out what was freed last.
+  if (!keeps_forms) ordinary_heap.SetStores(ordinary_stores);
+}
 
 void ForEachOrdinaryPages(void (*visit)(PageHeap&)) {
   visit(slab_pages);

@@ -175,7 +175,11 @@ class Pages {
       _exit(0);
     }
     int status;
-    Must(waitpid(child, &status, 0) == child && status == 0);
+    pid_t ended;
+    do {
+      ended = waitpid(child, &status, 0);  // The fuzzer's alarm interrupts it.
+    } while (ended < 0 && errno == EINTR);
+    Must(ended == child && status == 0);
   }
 
   char* begin_;
