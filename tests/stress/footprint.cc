@@ -1,6 +1,6 @@
 #include "tests/stress/footprint.h"
 
-#include "allocator/heap/large_run.h"
+#include "allocator/heap/heap.h"
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/slab.h"
@@ -19,7 +19,8 @@ void Footprint::Add(const void* object) {
   const bool in_slab = IsInSlab(*arena, object);
   const Run run = in_slab ? Slab::Of(object)->run() : secure_alloc::RunOf(object);
   const bool has_margins = !in_slab && !arena->whole && EdgesOf(run) != Edges::kNone;
-  const bool secret = arena->source->protection() != Protection::kPlain;
+  ObjectInfo info;
+  const bool secret = Inspect(object, nullptr, &info) && info.first_bin != kOrdinaryBins;
   (secret ? secret_runs_ : ordinary_runs_)[run.address()] =
       run.bytes() + (has_margins ? BytesOf(2 * PageHeap::kMargin) : 0);
   if (secret) secret_arenas_.insert(arena);
