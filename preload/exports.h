@@ -7,12 +7,15 @@
 #define SA_EXPORT extern "C" [[gnu::visibility("default")]]
 
 // In an exported function only: the return address is that of the function it is in.
-#define SA_CALL                                                                       \
+#define SA_CALL SA_CALL_OF(::secure_alloc::Form::kMalloc)
+#define SA_CALL_OF(form)                                                              \
   (::secure_alloc::entry::Call{                                                       \
       ::secure_alloc::rules::DomainOf(__builtin_return_address(0)),                   \
-      __builtin_return_address(0)})
+      __builtin_return_address(0), form})
 // For calls that need no domain: the rule is not asked.
-#define SA_CALL_OF_ANY_DOMAIN (::secure_alloc::entry::Call{0, __builtin_return_address(0)})
+#define SA_CALL_OF_ANY_DOMAIN SA_CALL_OF_ANY_DOMAIN_OF(::secure_alloc::Form::kMalloc)
+#define SA_CALL_OF_ANY_DOMAIN_OF(form) \
+  (::secure_alloc::entry::Call{0, __builtin_return_address(0), form})
 
 namespace secure_alloc {
 

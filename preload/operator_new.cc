@@ -42,7 +42,10 @@ bool CallNewHandler() {
 [[gnu::noinline]] void* NewSlow(size_t alignment, size_t size, bool may_throw,
                                 entry::Call call) {
   do {
-    if (void* const object = entry::AllocateAligned(alignment, size, call)) return object;
+    if (void* const object = entry::AllocateAligned(alignment, size, call)) {
+      if (keeps_forms) SetForm(object, call.form);
+      return object;
+    }
   } while (CallNewHandler());
   if (may_throw) ThrowBadAlloc();
   return nullptr;
@@ -58,40 +61,48 @@ inline void* New(size_t size, bool may_throw, entry::Call call) {
 #define SA_NEW [[gnu::visibility("default")]] void*
 #define SA_DELETE [[gnu::visibility("default")]] void
 
-SA_NEW operator new(size_t n) { return New(n, true, SA_CALL); }
-SA_NEW operator new[](size_t n) { return New(n, true, SA_CALL); }
-SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
-SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
+// Who calls, and by which form.
+#define SA_ONE SA_CALL_OF(Form::kNew)
+#define SA_ARRAY SA_CALL_OF(Form::kNewArray)
+#define SA_ANY_ONE SA_CALL_OF_ANY_DOMAIN_OF(Form::kNew)
+#define SA_ANY_ARRAY SA_CALL_OF_ANY_DOMAIN_OF(Form::kNewArray)
 
-SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
-SA_NEW operator new[](size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
+SA_NEW operator new(size_t n) { return New(n, true, SA_ONE); }
+SA_NEW operator new[](size_t n) { return New(n, true, SA_ARRAY); }
+SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ONE); }
+SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ARRAY); }
+
+SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_ONE); }
+SA_NEW operator new[](size_t n, std::align_val_t a) {
+  return NewSlow(size_t(a), n, true, SA_ARRAY);
+}
 SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_CALL);
+  return NewSlow(size_t(a), n, false, SA_ONE);
 }
 SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_CALL);
+  return NewSlow(size_t(a), n, false, SA_ARRAY);
 }
 
-#define SA_ANY SA_CALL_OF_ANY_DOMAIN
+SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p) noexcept { entry::Free(p, SA_ANY_ARRAY); }
+SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept {
+  entry::Free(p, SA_ANY_ARRAY);
+}
+SA_DELETE operator delete(void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ARRAY); }
 
-SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY); }
-SA_DELETE operator delete[](void* p) noexcept { entry::Free(p, SA_ANY); }
-SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY); }
-SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY); }
-SA_DELETE operator delete(void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY); }
-SA_DELETE operator delete[](void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY); }
-
-SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY); }
-SA_DELETE operator delete[](void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY); }
+SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ARRAY); }
 SA_DELETE operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  entry::Free(p, SA_ANY);
+  entry::Free(p, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  entry::Free(p, SA_ANY);
+  entry::Free(p, SA_ANY_ARRAY);
 }
 SA_DELETE operator delete(void* p, size_t n, std::align_val_t) noexcept {
-  entry::FreeSized(p, n, SA_ANY);
+  entry::FreeSized(p, n, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p, size_t n, std::align_val_t) noexcept {
-  entry::FreeSized(p, n, SA_ANY);
+  entry::FreeSized(p, n, SA_ANY_ARRAY);
 }

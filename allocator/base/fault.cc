@@ -13,8 +13,8 @@ namespace {
 
 // What a handler is told, in the order of the enumerators.
 constexpr const char* kKinds[] = {
-    "double free", "invalid free", "overflow",       "write after free", "wrong size",
-    "wrong domain", "freed use",   "heap corrupted", "fork"};
+    "double free", "invalid free", "overflow", "write after free", "wrong size", "wrong domain",
+    "mismatch",    "mismatch",     "mismatch", "freed use",        "heap corrupted", "fork"};
 static_assert(sizeof kKinds / sizeof kKinds[0] ==
               static_cast<size_t>(FaultKind::kForkWithoutCopy) + 1);
 
@@ -32,6 +32,12 @@ const char* Sentence(FaultKind kind) {
       return "wrong size: an object was freed with a size it does not have";
     case FaultKind::kWrongDomain:
       return "wrong domain: an object was freed in a domain that it is not in";
+    case FaultKind::kNotFree:
+      return "mismatch: an object of malloc was freed by delete or delete[]";
+    case FaultKind::kNotDelete:
+      return "mismatch: an object of new was freed by free, realloc or delete[]";
+    case FaultKind::kNotDeleteArray:
+      return "mismatch: an object of new[] was freed by free, realloc or delete";
     case FaultKind::kFreedUse:
       return "use of a pointer that is not an allocated object";
     case FaultKind::kHeapCorrupted:

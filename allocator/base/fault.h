@@ -13,6 +13,9 @@ enum class FaultKind {
   kWriteAfterFree,   // a free slot is not zero
   kWrongSize,        // sized free with a size that was not asked for
   kWrongDomain,      // freed in a domain that it is not in
+  kNotFree,          // option `mismatch`: an object of malloc, new, new[], freed otherwise
+  kNotDelete,
+  kNotDeleteArray,
   kFreedUse,         // realloc, usable size or query-like call on a freed object
   kHeapCorrupted,    // our own metadata contradict each other
   kForkWithoutCopy,  // a child without its copy of the secrets

@@ -95,6 +95,10 @@ void* AllocateSlow(size_t size, Call call) {
 
 void FreeSlow(void* object, Call call) {
   if (object == nullptr || FreeFast(object)) return;
+  if (keeps_forms) [[unlikely]] {
+    CheckForm(object, call.form, call.caller);
+    SetForm(object, Form::kMalloc);
+  }
   if (!FreeChecked(object, call.caller)) PeerOf(FaultKind::kInvalidFree, call.caller).free(object);
 }
 
@@ -113,6 +117,7 @@ void* Resize(void* object, size_t size, Call call) {
   }
   ObjectInfo info;
   if (!Inspect(object, call.caller, &info)) return ResizePeers(object, size, call);
+  if (keeps_forms) CheckForm(object, call.form, call.caller);
   if (info.first_bin == kDomainBins) {
     return ResizeOurs(DomainOf(object, kDomainBins), object, info, size, call.caller);
   }
@@ -148,6 +153,7 @@ void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller) {
   }
   ObjectInfo info;
   if (Inspect(object, caller, &info)) {
+    if (keeps_forms) CheckForm(object, Form::kMalloc, caller);
     (void)SetAccess(object, Access::kReadWrite, caller);
     return ResizeOurs(domain, object, info, size, caller);
   }

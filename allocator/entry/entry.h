@@ -1,7 +1,8 @@
 // This malloc's manners: argument checks, errno, what zero and failure mean; and start-up.
 //
 // Each function says on whose behalf it is called: `first_bin` is the domain (kOrdinaryBins:
-// public, kSecretBins: secret; created domains have functions of their own), `caller` the address that a fault names. Sizes in bytes.
+// public, kSecretBins: secret; created domains have functions of their own), `caller` the address
+// that a fault names, `form` what kind of function it is. Sizes in bytes.
 // Failure is null with errno ENOMEM (or as said); success leaves errno alone.
 #pragma once
 
@@ -9,6 +10,7 @@
 
 #include "allocator/domain/options.h"
 #include "allocator/heap/fast_path.h"
+#include "allocator/heap/form.h"
 
 namespace secure_alloc {
 
@@ -16,8 +18,13 @@ class Domain;
 
 namespace entry {
 
+// Two words, so that it travels in registers.
 struct Call {
+  constexpr Call(unsigned bin, const void* from, Form by = Form::kMalloc)
+      : first_bin(bin), form(by), caller(from) {}
+
   unsigned first_bin;
+  Form form;
   const void* caller;
 };
 

@@ -53,8 +53,9 @@ Stage StartLocked() {
     return kFailed;
   }
   check_key = RandomWord() | 1;
-  InitStandardHeaps();
   ParseOptions(OptionsText(), &options);
+  keeps_forms = options.mismatch;
+  InitStandardHeaps();
   ConfigureSecretDomain(options);
   process_record.process.Set(os::ProcessId());
   return kReady;

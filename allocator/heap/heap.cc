@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "allocator/heap/fast_path.h"
+#include "allocator/heap/form.h"
 #include "allocator/heap/private_heap.h"
 #include "allocator/heap/standard_heaps.h"
 
@@ -60,8 +61,14 @@ void FlushOnThreadExit(ThreadCache& cache) {
 }
 
 ThreadCache* AttachedCache() {
+  if (keeps_forms) return nullptr;
   if (thread_cache == &no_cache && !AttachThreadCache(FlushOnThreadExit)) return nullptr;
   return thread_cache;
+}
+
+// What a slot must have room for.
+size_t SlotRequest(size_t request) {
+  return keeps_forms ? std::max(request, kMinSlot) : request;
 }
 
 }  // namespace
@@ -89,13 +96,13 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
 
 void* Heap::Allocate(size_t request, int* error) {
   if (request > kMaxSlabRequest) return large_.Allocate({.size = request}, error);
-  return AllocateSmall(request, ClassOf(request) + first_bin_, error);
+  return AllocateSmall(request, ClassOf(SlotRequest(request)) + first_bin_, error);
 }
 
 void* Heap::AllocateAligned(size_t request, size_t alignment, int* error) {
   if (alignment <= kGranule) return Allocate(request, error);
   if (alignment <= kPageSize && request <= kMaxSlabRequest) {
-    const unsigned size_class = AlignedClass(request, alignment);
+    const unsigned size_class = AlignedClass(SlotRequest(request), alignment);
     if (size_class < kClasses && SlotSizeOf(size_class) - request <= kMaxSlack) {
       return AllocateSmall(request, size_class + first_bin_, error);
     }
@@ -110,7 +117,7 @@ void* Heap::AllocateOwnPages(size_t request, size_t alignment, bool at_end, int*
 
 int Heap::Reserve(size_t request, size_t count) {
   if (request > kMaxSlabRequest) return large_.Reserve({.size = request}, count);
-  const unsigned size_class = ClassOf(request);
+  const unsigned size_class = ClassOf(SlotRequest(request));
   return bins_[size_class].Reserve(first_bin_ + size_class, pages_, count);
 }
 

@@ -1,5 +1,6 @@
 #include "allocator/heap/standard_heaps.h"
 
+#include "allocator/heap/form.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 
@@ -32,9 +33,9 @@ constexpr size_t kQueuedBytes = 8 * kMiB;
 constexpr size_t kMostQueuedBytes = 64 * kMiB;
 constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 
-constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr, &process_record.ordinary_slabs);
+constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr, process_record.ordinary_slabs);
 constinit PageHeap large_pages(kLargePages, sparse_source, nullptr,
-                               &process_record.ordinary_large);
+                               process_record.ordinary_large);
 constinit HeapStores ordinary_stores = {};
 
 }  // namespace
@@ -48,13 +49,16 @@ constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
                                        .kept_dirty = 0};
 constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
-                                &process_record.domains[0].pages);
+                                process_record.domains[0].pages);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
 constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, {kQueuedBytes, kMostQueuedBytes});
 constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
                            {kQueuedSecretBytes, 0});
 
-void InitStandardHeaps() { ordinary_heap.SetStores(ordinary_stores); }
+void InitStandardHeaps() {
+  // Without thread caches a store would hand out what was freed last.
+  if (!keeps_forms) ordinary_heap.SetStores(ordinary_stores);
+}
 
 void ForEachOrdinaryPages(void (*visit)(PageHeap&)) {
   visit(slab_pages);

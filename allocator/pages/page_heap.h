@@ -53,10 +53,12 @@ class PageHeap {
   // its spans: secrets are never next to anything.
   static constexpr Pages kMargin = 1;
 
-  // record: where usage is told; null: by GetUsage() only.
+  // record: where usage is told.
+  constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget)
+      : PageHeap(policy, first, budget, own_record_) {}
   constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget,
-                     PageRecord* record = nullptr)
-      : policy_(policy), budget_(budget), record_(record != nullptr ? *record : own_record_),
+                     PageRecord& record)
+      : policy_(policy), budget_(budget), record_(record),
         ladder_{&first}, next_step_(policy.first_step), kept_empty_(policy.kept_empty) {}
   PageHeap(const PageHeap&) = delete;
   PageHeap& operator=(const PageHeap&) = delete;

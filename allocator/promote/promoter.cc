@@ -45,8 +45,8 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
   if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
   }
-  os::SignalsBlocked no_handlers;
   MutexLock lock(mutex_);
+  os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
   promoted_pages.release = ReleasePromoted;
   ++call_;
   if (registry_.Overlaps(begin, end)) {
@@ -135,8 +135,8 @@ int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
   if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
     return Translate(error);
   }
-  os::SignalsBlocked no_handlers;
   MutexLock lock(mutex_);
+  os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
   bool as_known;
   if (const int error = CheckDemotable(begin, end, &as_known); error != 0) return error;
   if (!as_known) {

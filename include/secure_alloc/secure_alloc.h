@@ -234,8 +234,9 @@ int secalloc_set_fault_handler(secalloc_fault_handler handler, void *context);
  *
  * SECALLOC_LOCKDOWN_MAPS: arenas of secrets, those made later too, can't be unmapped, moved,
  *   re-protected or mapped over (mseal(2), Linux 6.10). They stay until the process ends. Large
- *   objects made later have no guard pages. secalloc_protect and secalloc_domain_destroy fail.
- *   Memory made secret by secalloc_madvise is in no arena.
+ *   objects made later have no guard pages. secalloc_protect and secalloc_domain_destroy fail:
+ *   objects that are freed one by one are wiped, and their pages used again. Memory made secret by
+ *   secalloc_madvise is not sealed, as its owner must be able to unmap it.
  * SECALLOC_LOCKDOWN_GROWTH: no arena of secrets is made any more, so that a sandbox may refuse
  *   or kill for every system call that it takes. What is reserved or free goes on being
  *   allocated, without a system call; behind it is NULL with ENOMEM, and no line on standard

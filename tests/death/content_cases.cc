@@ -41,7 +41,7 @@ bool NewMemoryIsZero(const Setting& s) {
 bool ReallocWipesTheOldPlace(const Setting& s) {
   char* const p = NewAmongOthers(s);
   memset(p, 0x5A, s.size);
-  char* const moved = Hidden(realloc(p, s.size * 4));
+  char* const moved = Hidden(realloc(p, s.size * 8));
   return moved != p && AllBytesAre(moved, s.size, 0x5A) && AllBytesAre(Hidden(p), s.size, 0);
 }
 

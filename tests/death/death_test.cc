@@ -63,6 +63,7 @@ const Policy kPolicies[] = {
     {"the default", "", false, nullptr, {Home::kPublic, Home::kSecret, Home::kCreated}},
     {"scope=all", "scope=all", false, nullptr, {Home::kPublic}},
     {"scope=api", "scope=api", false, nullptr, {Home::kPublic, Home::kSecret}},
+    {"mismatch=1", "mismatch=1", false, nullptr, {Home::kPublic, Home::kSecret, Home::kCreated}},
     {"fallback=locked, without memfd_secret", "fallback=locked", true,
      "secure_alloc: secrets are in locked memory", {Home::kSecret, Home::kCreated}},
     {"fallback=plain, without a budget", "fallback=plain,budget=1", false,

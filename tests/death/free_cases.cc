@@ -152,7 +152,8 @@ bool WrongSizedDelete(const Setting& s) {
 
 bool RightSizedFree(const Setting& s) {
   if (free_sized != nullptr) free_sized(New(s), s.size);
-  operator delete(New(s), s.size);
+  // The option `mismatch` tells new from malloc.
+  operator delete(Hidden(operator new(s.size)), s.size);
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
@@ -31,8 +32,10 @@ class Choices {
 };
 
 // The fuzzer reports the abort with the input that led here.
-inline void Must(bool holds) {
-  if (!holds) abort();
+inline void Must(bool holds, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  if (holds) return;
+  fprintf(stderr, "%s:%d: does not hold\n", file, line);
+  abort();
 }
 
 }  // namespace secure_alloc::test

@@ -12,15 +12,11 @@
 #include <string.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <vector>
 
 #include "allocator/entry/entry.h"
-#include "allocator/pages/page_heap.h"
-#include "allocator/pages/space.h"
-#include "allocator/slab/slab.h"
 #include "include/secure_alloc/secure_alloc.h"
+#include "tests/stress/footprint.h"
 #include "tests/unit/seed.h"
 
 namespace secure_alloc::test {
@@ -62,18 +58,6 @@ uint64_t SecretMappedBytes() {
   return bytes;
 }
 
-struct Footprint {
-  uint64_t run_bytes = 0;    // of the runs that live objects lie in
-  uint64_t arena_bytes = 0;  // of the arenas of those
-};
-
-Run RunOf(Arena* arena, const void* object) {
-  if (arena->whole) return {arena, 0, arena->grown};
-  const PageInfo& info = arena->info[arena->PageOf(Address(object))];
-  if (info.kind == PageKind::kSlab) return Slab::Of(object)->run();
-  return {arena, info.first - PageHeap::kMargin, arena->info[info.first].next + 2 * PageHeap::kMargin};
-}
-
 class Soak {
  public:
   Soak() : random_(Seed()) {
@@ -108,9 +92,9 @@ class Soak {
     const Stats stats = Get();
     const Footprint live = OfLiveObjects();
     bool good = Holds("secret pages in use, and those of the live objects",
-                      stats.secret_used_bytes, live.run_bytes);
+                      stats.secret_used_bytes, live.secret_bytes());
     good &= Holds("secret pages of arenas, and of those with live objects", stats.secret_bytes,
-                  live.arena_bytes);
+                  live.secret_arena_bytes());
     good &= Holds("... and by the kernel", stats.secret_bytes, SecretMappedBytes());
     while (!brief_.empty()) FreeOne(brief_, 0);
     while (!lasting_.empty()) FreeOne(lasting_, 0);
@@ -179,19 +163,10 @@ class Soak {
   }
 
   Footprint OfLiveObjects() const {
-    std::map<const char*, size_t> runs;
-    std::set<const Arena*> arenas;
-    for (const std::vector<Object>* objects : {&brief_, &lasting_}) {
-      for (const Object& object : *objects) {
-        Arena* const arena = space.OwnerOf(Address(object.bytes));
-        const Run run = RunOf(arena, object.bytes);
-        runs[run.address()] = run.bytes();
-        arenas.insert(arena);
-      }
-    }
     Footprint footprint;
-    for (const auto& [address, bytes] : runs) footprint.run_bytes += bytes;
-    for (const Arena* arena : arenas) footprint.arena_bytes += arena->bytes();
+    for (const std::vector<Object>* objects : {&brief_, &lasting_}) {
+      for (const Object& object : *objects) footprint.Add(object.bytes);
+    }
     return footprint;
   }
 

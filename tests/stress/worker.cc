@@ -8,15 +8,25 @@
 #include <algorithm>
 
 #include "allocator/heap/heap.h"
+#include "include/secure_alloc/secure_alloc.h"
 
 namespace secure_alloc::test {
 namespace {
 
 constexpr int kErrno = 77;  // Success must leave it alone.
 
+bool IsRefusal(int error) {
+  return error == EAGAIN || error == ENOMEM || error == EBUSY || error == EOPNOTSUPP;
+}
+
 bool IsSecret(const Object& object) {
   ObjectInfo info;
   return Inspect(object.bytes, nullptr, &info) && info.first_bin != 0;
+}
+
+bool IsPromoted(const Object& object) {
+  secalloc_info info;
+  return secalloc_query(object.bytes, &info) == 0 && info.promoted != 0;
 }
 
 bool Tell(Counts& counts, bool holds, const char* sentence) {
@@ -60,7 +70,7 @@ void Worker::Allocate(Object& object) {
 void Worker::Resize(Object& object) {
   const entry::Call call = kBoth[random_() % 2];
   const size_t size = random_() % 2 == 0 ? RandomSize() : 1 + random_() % (object.size * 2);
-  const bool secret = IsSecret(object) || call.first_bin != 0;
+  const bool secret = IsSecret(object) || IsPromoted(object) || call.first_bin != 0;
   void* const bytes = entry::Resize(object.bytes, size, call);
   if (bytes == nullptr) {
     Check(object.IsIntact(), "a refused resize leaves the object as it was");
@@ -71,7 +81,7 @@ void Worker::Resize(Object& object) {
   object = {static_cast<unsigned char*>(bytes), size, object.number};
   Check(object.IsIntact(kept), "a resize keeps the contents");
   Check(AreZero(object.bytes + kept, size - kept), "what a resize adds is zero");
-  Check(IsSecret(object) == secret, "a secret stays secret");
+  Check(!secret || IsSecret(object) || IsPromoted(object), "a secret stays secret");
   object.Fill();
   ++counts_.resized;
 }
@@ -84,6 +94,16 @@ void Worker::Free(Object& object) {
   Check(errno == kErrno, "free keeps errno");
   object = {};
   ++counts_.freed;
+}
+
+void Worker::Convert(const Object& object) {
+  constexpr int kMethods[] = {0, SECALLOC_BY_FAULTS, SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING};
+  if (object.bytes == nullptr || IsSecret(object)) return;
+  const int advice = random_() % 3 == 0 ? SECALLOC_MADV_NORMAL : SECALLOC_MADV_SECRET;
+  const bool done = secalloc_mark(object.bytes, advice | kMethods[random_() % 4]) == 0;
+  Check(object.IsIntact(), "contents stay when their pages are exchanged");
+  ++(done ? counts_.converted : counts_.conversions_refused);
+  if (!done) Check(IsRefusal(errno), "a conversion is refused for want of something");
 }
 
 void Worker::Step(Object& object) {
@@ -113,8 +133,16 @@ void Worker::Fork() {
   const pid_t child = fork();
   EndFork();
   if (child == 0) _exit(BeAChild());
+  if (child < 0 && (errno == EAGAIN || errno == ENOMEM)) {
+    ++counts_.forks_refused;
+    return;
+  }
   int status = -1;
-  if (!Check(child > 0 && waitpid(child, &status, 0) == child, "a fork works")) return;
+  pid_t ended;
+  do {
+    ended = waitpid(child, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  if (!Check(ended == child, "a fork works")) return;
   Check(status == 0, "a child has whole secrets and a working heap");
   ++counts_.forks;
 }
@@ -122,10 +150,14 @@ void Worker::Fork() {
 void Worker::Work(const std::atomic<bool>& stop) {
   while (!stop && counts_.failures == 0) {
     const uint64_t kind = random_() % 100000;
-    if (kind < 10) {
+    if (kind < 15) {
       Fork();
     } else if (kind < 20) {
       entry::Trim();
+    } else if (kind < 200) {
+      Cell& cell = cells_[Below(random_, cells_.size())];
+      std::lock_guard lock(cell.mutex);
+      Convert(cell.object);
     } else if (kind < 20000) {
       Step(own_[Below(random_, kOwn)]);
     } else {

@@ -1,5 +1,6 @@
 // One thread of the stress test: random calls on objects that all threads share, each of
-// them checked against what its contents must be.
+// them checked against what its contents must be. Now and then the pages of one are promoted or
+// made ordinary, while others use what else lies on them.
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@ namespace secure_alloc::test {
 
 // What was done, and what must not happen.
 struct Counts {
-  std::atomic<long> allocated = 0, freed = 0, resized = 0, refused = 0, forks = 0, forks_refused = 0;
+  std::atomic<long> allocated = 0, freed = 0, resized = 0, refused = 0, forks = 0, forks_refused = 0,
+                    converted = 0, conversions_refused = 0;
   std::atomic<long> failures = 0;
 };
 
@@ -41,6 +43,8 @@ class Worker {
   void Allocate(Object& object);
   void Resize(Object& object);
   void Free(Object& object);
+  // Its pages become secret or ordinary, by some method.
+  void Convert(const Object& object);
   void Fork();
   int BeAChild();
   size_t RandomSize();

@@ -27,6 +27,7 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   --ordinary=hardened|jemalloc|system    who serves the other allocations
   --stats=0|1|json:PATH           what to report when the program ends
   --lockdown                      seal secret memory, and refuse to look into processes
+  --mismatch=0|1                  is it fatal to mix up malloc, new and new[]
   -o NAME=VALUE                   any of these
   --library PATH                  the library to preload, if it isn't beside this command
   --force                         run even a program that can't be protected

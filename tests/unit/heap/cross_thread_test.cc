@@ -50,7 +50,7 @@ struct Counts {
 
 void FreeOne(Mailbox& mailbox, Counts& counts) {
   Object object;
-  entry::Call call;
+  entry::Call call = test::kPublic;
   if (!mailbox.Take(&object, &call)) return;
   if (!object.IsIntact()) ++counts.damaged;
   entry::Free(object.bytes, call);

@@ -122,6 +122,22 @@ TEST(Stop, HandlersRunAfterwards) {
   sigaction(SIGUSR1, &old, nullptr);
 }
 
+// Who waits for another thread's call can be stopped by it.
+TEST(Stop, ThreadsCallAtTheSameTime) {
+  std::atomic<int> refused = 0;
+  std::thread threads[3];
+  for (std::thread& thread : threads) {
+    thread = std::thread([&] {
+      const Range range(1);
+      for (int i = 0; i < 30 && refused == 0; ++i) {
+        if (range.Advise(kSecret) != 0 || range.Advise(kNormal) != 0) ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused, 0);
+}
+
 // Threads come and go meanwhile.
 TEST(Stop, FindsThreadsThatAreBeingMade) {
   const Range range(2);

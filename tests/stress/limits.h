@@ -1,0 +1,29 @@
+// What spends a process's limits now and then, while others work.
+#pragma once
+
+#include <sys/resource.h>
+
+#include "tests/unit/seed.h"
+
+namespace secure_alloc::test {
+
+class Limits {
+ public:
+  explicit Limits(uint64_t seed);
+  ~Limits() { Restore(); }
+
+  // Spends one of them, chosen at random, until the next change; two times of three none.
+  void Change();
+  void Restore() const;
+  long changes() const { return changes_; }
+
+ private:
+  static constexpr __rlimit_resource kKinds[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_MEMLOCK,
+                                                 RLIMIT_NPROC};
+
+  Random random_;
+  struct rlimit saved_[4];
+  long changes_ = 0;
+};
+
+}  // namespace secure_alloc::test
