@@ -18,6 +18,9 @@
 // (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
 // copied. While a fork is under way each new arena brings its copy along.
 //
+// Key: all pages may lie under a protection key, copies for a child too. Then functions that ask a
+// source for pages, or touch them, are called with the key open (os::KeyOpened).
+//
 // Locking: mutex() (rank 5) for everything but the constructor.
 //
 // page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_fork.cc: fork.
@@ -29,6 +32,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/base/mutex.h"
+#include "allocator/os/keys.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/budget.h"
 #include "allocator/record/record.h"
@@ -63,6 +67,9 @@ class PageHeap {
 
   // Before the first use, or under no concurrency: what to try after the first source.
   void SetLadder(const Source* const* ladder, unsigned count);
+  // Before the first use: an allocated key.
+  void SetKey(unsigned key) { key_ = key; }
+  unsigned key() const { return key_; }
 
   // A run of 2^order zero pages. False: no source had them; *error says what the first
   // source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
@@ -134,6 +141,7 @@ class PageHeap {
   Arena* NewArena(const Source& source, Pages capacity, size_t alignment, bool whole)
       SA_REQUIRES(mutex_);
   [[nodiscard]] int MapPages(Arena* arena, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int MapUnderKey(const Source& source, char* address, size_t bytes);
   void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
   void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
@@ -179,6 +187,7 @@ class PageHeap {
   PageRecord& record_;  // written under the lock
   const Source* ladder_[kMaxLadder];
   unsigned ladder_size_ = 1;
+  unsigned key_ = os::kNoKey;
 
   Mutex mutex_;
   Arena* arenas_ SA_GUARDED_BY(mutex_) = nullptr;

@@ -43,7 +43,8 @@ int PageHeap::MakeCopy(Arena* arena) {
   int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &arena->fork_copy);
   if (error != 0) return error;
   SetInCopy(*arena, 0, arena->grown, false);
-  error = CompleteCopy(*arena);
+  if (key_ != os::kNoKey) error = arena->source->SetKey(arena->fork_copy, arena->bytes(), key_);
+  if (error == 0) error = CompleteCopy(*arena);
   if (error != 0) DropCopy(arena);
   return error;
 }

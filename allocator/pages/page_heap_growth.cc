@@ -88,10 +88,18 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
   return arena;
 }
 
+int PageHeap::MapUnderKey(const Source& source, char* address, size_t bytes) {
+  int error = source.Map(address, bytes);
+  if (error != 0 || key_ == os::kNoKey) return error;
+  error = source.SetKey(address, bytes, key_);
+  if (error != 0) source.Unmap(address, bytes);
+  return error;
+}
+
 int PageHeap::MapPages(Arena* arena, Pages count) {
   const size_t bytes = BytesOf(count);
   if (budget_ != nullptr && !budget_->TryCharge(bytes)) return EAGAIN;
-  const int error = arena->source->Map(arena->AddressOf(arena->grown), bytes);
+  const int error = MapUnderKey(*arena->source, arena->AddressOf(arena->grown), bytes);
   if (error != 0) {
     if (budget_ != nullptr) budget_->Release(bytes);
     return error;
@@ -130,6 +138,11 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
+    // Where the place can't be mapped anew (see os::Unreserve) a key would stay with it. Refused, it
+    // does, and pages are lost to those who come there.
+    if (key_ != os::kNoKey && arena->source->protection() != Protection::kSecret) {
+      (void)arena->source->SetKey(arena->AddressOf(0), arena->bytes(), os::kNoKey);
+    }
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
     NoteMemoryBack();

@@ -20,6 +20,8 @@ using test::FakeSource;
 constexpr PageHeapPolicy kPolicy = {
     .first_step = 16, .last_step = 128, .record_pages = 1, .arena_pages = 0, .kept_empty = 32};
 
+constexpr unsigned kKey = 3;
+
 enum class Kind { kPlain, kGuarded, kBare };
 
 struct Held {
@@ -34,6 +36,8 @@ class Trial {
       : refusals_(refusals), random_(seed), first_(Protection::kSecret, refusals),
         second_(Protection::kLocked, refusals) {
     heap_.SetLadder(ladder_, ladder);
+    // A key is one request more that can be refused.
+    if (ladder == 2) heap_.SetKey(kKey);
   }
 
   void Perform(int steps) {
