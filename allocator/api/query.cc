@@ -1,6 +1,7 @@
 #include "allocator/api/query.h"
 
 #include "allocator/api/advice.h"
+#include "allocator/api/protection.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/find.h"
 #include "allocator/pages/space.h"
@@ -19,12 +20,22 @@ const char* NameOf(const PageHeap& pages) {
   return name;
 }
 
+// What is left of it by those who close objects, and domains to threads.
+int AccessTo(const FoundObject& object, const Arena& arena) {
+  if (object.size == 0) return kProtNone;
+  const PageInfo& info = arena.info[arena.whole ? 0 : arena.PageOf(Address(object.start))];
+  int prot = kProtAll;
+  if (info.kind == PageKind::kLarge) prot = ProtectionOf(AccessOf(RunOf(object.start)));
+  return prot & ProtectionBy(arena.heap->key());
+}
+
 }  // namespace
 
 void Query(const void* address, struct secalloc_info* info) {
   *info = {};
   info->protection = SECALLOC_PLAIN;
   info->dumped = -1;
+  info->access = -1;
   Arena* const arena = space.OwnerOf(Address(address));
   const Method method = promoter.MethodOf(Address(address));
   if (method != Method::kNone) {
@@ -45,6 +56,7 @@ void Query(const void* address, struct secalloc_info* info) {
   info->live = 1;
   info->object = object.start;
   info->size = object.size;
+  info->access = AccessTo(object, *arena);
 }
 
 }  // namespace secure_alloc
