@@ -4,6 +4,7 @@
 #include "allocator/api/protection.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/find.h"
+#include "allocator/os/live.h"
 #include "allocator/pages/space.h"
 #include "allocator/promote/promoter.h"
 
@@ -29,6 +30,16 @@ int AccessTo(const FoundObject& object, const Arena& arena) {
   return prot & ProtectionBy(arena.heap->key());
 }
 
+// What the kernel knows about memory that is no arena of ours.
+void QueryOthers(const void* address, struct secalloc_info* info) {
+  os::Mapping mapping;
+  bool locked, undumped;
+  if (os::FindMapping(Address(address), &mapping, &locked, &undumped) != 0) return;
+  info->protection = mapping.secret ? SECALLOC_SECRET : locked ? SECALLOC_LOCKED : SECALLOC_PLAIN;
+  const bool anonymous = !mapping.shared && !mapping.foreign;
+  if (mapping.secret || undumped || anonymous) info->dumped = !mapping.secret && !undumped;
+}
+
 }  // namespace
 
 void Query(const void* address, struct secalloc_info* info) {
@@ -43,7 +54,10 @@ void Query(const void* address, struct secalloc_info* info) {
     info->promoted = NameOf(method);
     info->dumped = 0;
   }
-  if (arena == nullptr || !arena->Covers(Address(address))) return;
+  if (arena == nullptr || !arena->Covers(Address(address))) {
+    if (method == Method::kNone) QueryOthers(address, info);
+    return;
+  }
   const Protection protection = arena->source->protection();
   info->ours = 1;
   if (method == Method::kNone) {

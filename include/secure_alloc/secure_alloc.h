@@ -55,8 +55,9 @@ struct secalloc_info {
                          secalloc_domain_access leave; else -1 */
 };
 
-/* How well is this address protected? EINVAL: out is NULL. Addresses that are not ours
- * are reported as plain, unless secalloc_madvise made them secret. */
+/* How well is this address protected? EINVAL: out is NULL. Of memory that is not ours the kernel is
+ * asked (/proc/self/smaps: slow), which may be locked and nevertheless dumped; where it can't be
+ * asked, or nothing is mapped, that is reported as plain, and dumped as not known. */
 int secalloc_query(const void *addr, struct secalloc_info *out);
 
 struct secalloc_stats {
