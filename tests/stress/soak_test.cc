@@ -1,6 +1,6 @@
 // Hours of a server's life in a minute: secrets of mixed sizes and lifetimes in several domains,
 // through phases of more and less use. Tells internal and external fragmentation over time; at
-// the end the secret pages in use are those of the live objects, and no arena is without one.
+// the end the secret pages in use are those of the live objects, and no file is without one.
 //
 //   soak_test [--steps N]      15 million by default; SECALLOC_TEST_SEED=n repeats a run
 //
@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "allocator/entry/entry.h"
@@ -64,7 +63,7 @@ uint64_t SecretMappedBytes() {
 
 struct Footprint {
   uint64_t run_bytes = 0;    // of the runs that live objects lie in
-  uint64_t arena_bytes = 0;  // of the arenas of those
+  uint64_t file_bytes = 0;   // of the files of those
 };
 
 Run RunOf(Arena* arena, const void* object) {
@@ -109,8 +108,8 @@ class Soak {
     const Footprint live = OfLiveObjects();
     bool good = Holds("secret pages in use, and those of the live objects",
                       stats.secret_used_bytes, live.run_bytes);
-    good &= Holds("secret pages of arenas, and of those with live objects", stats.secret_bytes,
-                  live.arena_bytes);
+    good &= Holds("secret pages, and those of files with live objects", stats.secret_bytes,
+                  live.file_bytes);
     good &= Holds("... and by the kernel", stats.secret_bytes, SecretMappedBytes());
     while (!brief_.empty()) FreeOne(brief_, 0);
     while (!lasting_.empty()) FreeOne(lasting_, 0);
@@ -180,18 +179,22 @@ class Soak {
 
   Footprint OfLiveObjects() const {
     std::map<const char*, size_t> runs;
-    std::set<const Arena*> arenas;
+    std::map<const char*, size_t> files;
     for (const std::vector<Object>* objects : {&brief_, &lasting_}) {
       for (const Object& object : *objects) {
         Arena* const arena = space.OwnerOf(Address(object.bytes));
         const Run run = RunOf(arena, object.bytes);
         runs[run.address()] = run.bytes();
-        arenas.insert(arena);
+        const Pages length = arena->file_pages != 0 ? arena->file_pages : arena->grown;
+        for (Pages at = run.first / length; at <= (run.first + run.count - 1) / length; ++at) {
+          files[arena->AddressOf(at * length)] =
+              BytesOf(std::min(length, arena->grown - at * length));
+        }
       }
     }
     Footprint footprint;
     for (const auto& [address, bytes] : runs) footprint.run_bytes += bytes;
-    for (const Arena* arena : arenas) footprint.arena_bytes += arena->bytes();
+    for (const auto& [address, bytes] : files) footprint.file_bytes += bytes;
     return footprint;
   }
 

@@ -46,6 +46,7 @@ class FakeSource final : public Source {
   size_t KeyedBytes(unsigned key) const;
   size_t guards() const { return book_.guards.size(); }
   const std::vector<Pages>& maps_asked() const { return book_.maps_asked; }
+  void ForgetMaps() { book_.maps_asked.clear(); }
   const std::vector<uintptr_t>& unmapped() const { return book_.unmapped; }
 
   void RefuseMaps(int error) { map_error_ = error; }
