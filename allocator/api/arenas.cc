@@ -28,7 +28,7 @@ ArenaFigures FiguresOf(const Arena& arena, const char* domain) {
   }
   figures.protection = arena.source->protection();
   figures.reserved = arena.reserved;
-  figures.pages = arena.grown;
+  figures.pages = arena.present();
   figures.free_pages = arena.free_pages();
   if (!arena.whole) {
     for (unsigned order = 0; order < Buddy::kOrders; ++order) {

@@ -1,17 +1,18 @@
 // The C API of domains; contracts are in the public header.
 #include <errno.h>
 
+#include "allocator/api/protection.h"
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
+#include "allocator/os/keys.h"
 
 using namespace secure_alloc;
 
 namespace {
 
-constexpr int kReadBit = 1, kWriteBit = 2;  // PROT_READ, PROT_WRITE
 constexpr size_t kReservePercent = 160;     // a slot in a slab of one may fill 5/8 of its pages
 constexpr size_t kReservePages = 8;         // ... of the longest slot, at an arena's end
 
@@ -69,7 +70,8 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
     errno = ENOMEM;
     return nullptr;
   }
-  if (config == nullptr || config->name == nullptr || config->flags != 0 ||
+  if (config == nullptr || config->name == nullptr ||
+      (config->flags & ~SECALLOC_DOMAIN_PKEY) != 0 ||
       !IsZero(config->reserved) || !ToFallback(config->fallback, &settings.fallback) ||
       !ToFork(config->fork, &settings.fork)) {
     errno = EINVAL;
@@ -81,8 +83,10 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
   }
   settings.name = config->name;
   settings.quota = config->quota != 0 ? config->quota : SIZE_MAX;
-  CreatedDomain* const domain = CreatedDomain::New(settings);
-  if (domain == nullptr) errno = ENOMEM;
+  settings.keyed = (config->flags & SECALLOC_DOMAIN_PKEY) != 0;
+  int error;
+  CreatedDomain* const domain = CreatedDomain::New(settings, &error);
+  if (domain == nullptr) errno = error;
   return reinterpret_cast<secalloc_domain*>(domain);
 }
 
@@ -135,13 +139,24 @@ SA_EXPORT void* secalloc_domain_alloc_pages(secalloc_domain* domain, size_t alig
 
 SA_EXPORT int secalloc_protect(void* ptr, int prot) {
   SA_REDIRECT(protect, ptr, prot);
-  if ((prot & ~(kReadBit | kWriteBit)) != 0 || prot == kWriteBit) return Fail(EINVAL);
+  if (!IsProtection(prot)) return Fail(EINVAL);
   if ((LockedDown() & kLockMaps) != 0) return Fail(EPERM);
-  const Access access = prot == 0         ? Access::kNone
-                        : prot == kReadBit ? Access::kRead
-                                           : Access::kReadWrite;
-  const int error = SetAccess(ptr, access, __builtin_return_address(0));
+  const int error = SetAccess(ptr, AccessOf(prot), __builtin_return_address(0));
   return error == 0 ? 0 : Fail(error);
+}
+
+SA_EXPORT int secalloc_domain_access(secalloc_domain* domain, int prot) {
+  SA_REDIRECT(domain_access, domain, prot);
+  if (!IsProtection(prot)) return Fail(EINVAL);
+  const unsigned key = DomainBehind(domain).key();
+  if (key == os::kNoKey) return Fail(EOPNOTSUPP);
+  os::SetAccessBy(key, KeyAccessOf(prot));
+  return 0;
+}
+
+SA_EXPORT int secalloc_domain_get_access(secalloc_domain* domain) {
+  SA_REDIRECT(domain_get_access, domain);
+  return ProtectionBy(DomainBehind(domain).key());
 }
 
 SA_EXPORT int secalloc_domain_stats(secalloc_domain* domain, struct secalloc_stats* out) {

@@ -1,8 +1,10 @@
 #include "allocator/api/query.h"
 
 #include "allocator/api/advice.h"
+#include "allocator/api/protection.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/find.h"
+#include "allocator/os/live.h"
 #include "allocator/pages/space.h"
 #include "allocator/promote/promoter.h"
 
@@ -19,12 +21,32 @@ const char* NameOf(const PageHeap& pages) {
   return name;
 }
 
+// What is left of it by those who close objects, and domains to threads.
+int AccessTo(const FoundObject& object, const Arena& arena) {
+  if (object.size == 0) return kProtNone;
+  const PageInfo& info = arena.info[arena.whole ? 0 : arena.PageOf(Address(object.start))];
+  int prot = kProtAll;
+  if (info.kind == PageKind::kLarge) prot = ProtectionOf(AccessOf(RunOf(object.start)));
+  return prot & ProtectionBy(arena.heap->key());
+}
+
+// What the kernel knows about memory that is no arena of ours.
+void QueryOthers(const void* address, struct secalloc_info* info) {
+  os::Mapping mapping;
+  bool locked, undumped;
+  if (os::FindMapping(Address(address), &mapping, &locked, &undumped) != 0) return;
+  info->protection = mapping.secret ? SECALLOC_SECRET : locked ? SECALLOC_LOCKED : SECALLOC_PLAIN;
+  const bool anonymous = !mapping.shared && !mapping.foreign;
+  if (mapping.secret || undumped || anonymous) info->dumped = !mapping.secret && !undumped;
+}
+
 }  // namespace
 
 void Query(const void* address, struct secalloc_info* info) {
   *info = {};
   info->protection = SECALLOC_PLAIN;
   info->dumped = -1;
+  info->access = -1;
   Arena* const arena = space.OwnerOf(Address(address));
   const Method method = promoter.MethodOf(Address(address));
   if (method != Method::kNone) {
@@ -32,7 +54,11 @@ void Query(const void* address, struct secalloc_info* info) {
     info->promoted = NameOf(method);
     info->dumped = 0;
   }
-  if (arena == nullptr || !arena->Covers(Address(address))) return;
+  if (arena == nullptr || !arena->Covers(Address(address)) ||
+      !arena->IsPresent(arena->PageOf(Address(address)))) {
+    if (method == Method::kNone) QueryOthers(address, info);
+    return;
+  }
   const Protection protection = arena->source->protection();
   info->ours = 1;
   if (method == Method::kNone) {
@@ -45,6 +71,7 @@ void Query(const void* address, struct secalloc_info* info) {
   info->live = 1;
   info->object = object.start;
   info->size = object.size;
+  info->access = AccessTo(object, *arena);
 }
 
 }  // namespace secure_alloc

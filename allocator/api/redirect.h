@@ -12,7 +12,7 @@ namespace secure_alloc {
   X(trim) X(domain_create) X(domain_destroy) X(domain_malloc) X(domain_calloc)               \
   X(domain_realloc) X(domain_aligned_alloc) X(domain_free) X(domain_alloc_pages) X(protect)  \
   X(domain_stats) X(reserve) X(reserve_objects) X(madvise) X(mark) X(set_fault_handler)     \
-  X(lockdown)
+  X(lockdown) X(domain_access) X(domain_get_access)
 
 // Another library's functions.
 struct Redirect {

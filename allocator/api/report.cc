@@ -45,6 +45,7 @@ constexpr Field kFields[] = {
     {"promotions", &Stats::promotions},
     {"demotions", &Stats::demotions},
     {"promotion_method", &Stats::promotion_method},
+    {"protection_keys", &Stats::protection_keys},
 };
 
 void AppendJson(const Stats& stats, TextBuffer& text) {
@@ -157,6 +158,7 @@ void AddDomain(const DomainRecord& record, Stats* stats) {
   stats->degraded_allocations += record.degraded_objects.get();
   stats->refused_allocations += record.refused_objects.get();
   stats->unguarded_objects += pages.unguarded_runs.get();
+  stats->protection_keys += record.keys.get();
   stats->fork_copied_pages += pages.copied_pages.get();
 }
 

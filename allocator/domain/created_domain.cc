@@ -1,11 +1,14 @@
 #include "allocator/domain/created_domain.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <new>
 
 #include "allocator/base/bits.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/domain/lockdown.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 
@@ -18,6 +21,19 @@ constexpr size_t kMappingSize = RoundUp(sizeof(CreatedDomain), kPageSize);
 constexpr size_t kShareWithoutQuota = 8;
 
 constinit Mutex list_mutex;
+
+// Room for a domain between inaccessible pages, as all metadata are; or null.
+char* MapPlace() {
+  char* const mapping = static_cast<char*>(os::Reserve(kMappingSize + 2 * kPageSize));
+  if (mapping == nullptr) return nullptr;
+  if (os::Commit(mapping + kPageSize, kMappingSize) == 0) return mapping + kPageSize;
+  os::Unmap(mapping, kMappingSize + 2 * kPageSize);
+  return nullptr;
+}
+
+void UnmapPlace(void* place) {
+  os::Unmap(static_cast<char*>(place) - kPageSize, kMappingSize + 2 * kPageSize);
+}
 
 // A place for a domain's figures, or null.
 DomainRecord* FindRecord() {
@@ -33,31 +49,35 @@ constinit CreatedDomain* SecretDomains::first_ = nullptr;
 
 Mutex& SecretDomains::mutex() { return list_mutex; }
 
-CreatedDomain::CreatedDomain(const DomainConfig& config, DomainRecord* record)
+CreatedDomain::CreatedDomain(const DomainConfig& config, unsigned key, DomainRecord* record)
     : PrivateHeap(secret_source, &quota_, (record != nullptr ? *record : own_record_).pages,
                   QueuedLimitFor(std::min(config.quota, secret_budget.limit() / kShareWithoutQuota))),
       record_(record != nullptr ? *record : own_record_),
       quota_(&secret_budget, record_.budget),
       domain_(record_.name, heap(), record_) {
   OpenRecord(record_, config.name);
+  record_.keys.Set(key != os::kNoKey);
+  SetKey(key);
   quota_.SetLimit(config.quota);
   domain_.SetPolicy(config.fallback, config.fork);
 }
 
-CreatedDomain* CreatedDomain::New(const DomainConfig& config) {
+CreatedDomain* CreatedDomain::New(const DomainConfig& config, int* error) {
   SettleBudget();
-  // Between inaccessible pages, as all metadata are.
-  char* const mapping = static_cast<char*>(os::Reserve(kMappingSize + 2 * kPageSize));
-  if (mapping == nullptr) return nullptr;
-  if (os::Commit(mapping + kPageSize, kMappingSize) != 0) {
-    os::Unmap(mapping, kMappingSize + 2 * kPageSize);
+  unsigned key = os::kNoKey;
+  *error = config.keyed ? os::AllocateKey(&key) : 0;
+  if (*error != 0) return nullptr;
+  char* const place = MapPlace();
+  if (place == nullptr) {
+    if (key != os::kNoKey) os::FreeKey(key);
+    *error = ENOMEM;
     return nullptr;
   }
   MutexLock lock(SecretDomains::mutex());
   DomainRecord* const record = FindRecord();
   if (record == nullptr) process_record.unlisted_domains.Add(1);
   // The constructor writes to all of it: no page fault is left for later.
-  CreatedDomain* const domain = new (mapping + kPageSize) CreatedDomain(config, record);
+  CreatedDomain* const domain = new (place) CreatedDomain(config, key, record);
   // It has no arenas yet: nothing can be refused.
   if ((LockedDown() & kLockMaps) != 0) SA_CHECK(domain->SealArenas() == 0);
   domain->next_ = SecretDomains::first_;
@@ -77,7 +97,14 @@ void CreatedDomain::Delete(CreatedDomain* domain) {
     MutexLock pages_lock(domain->mutex());
     domain->heap().large().OpenAll(*domain);
   }
-  domain->Close();
+  {
+    const os::KeyOpened opened(domain->key());
+    domain->Close();
+  }
+  if (const unsigned key = domain->key(); key != os::kNoKey) {
+    os::SetAccessBy(key, os::KeyAccess::kNone);
+    os::FreeKey(key);
+  }
   {
     MutexLock lock(SecretDomains::mutex());
     if (&domain->record_ == &domain->own_record_) {
@@ -86,7 +113,7 @@ void CreatedDomain::Delete(CreatedDomain* domain) {
       new (&domain->record_) DomainRecord{};
     }
   }
-  os::Unmap(reinterpret_cast<char*>(domain) - kPageSize, kMappingSize + 2 * kPageSize);
+  UnmapPlace(domain);
 }
 
 Domain& DomainOf(const void* object, unsigned first_bin) {

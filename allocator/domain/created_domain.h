@@ -14,12 +14,13 @@ struct DomainConfig {
   size_t quota;  // bytes
   Fallback fallback;
   ForkPolicy fork;
+  bool keyed;  // its pages are under a protection key
 };
 
 class CreatedDomain final : public PrivateHeap {
  public:
-  // Null: no memory for it.
-  static CreatedDomain* New(const DomainConfig& config);
+  // Null, and why: ENOMEM; ENOSPC or EOPNOTSUPP: no key.
+  static CreatedDomain* New(const DomainConfig& config, int* error);
   // Nobody uses the domain or anything in it any more.
   static void Delete(CreatedDomain* domain);
 
@@ -34,7 +35,7 @@ class CreatedDomain final : public PrivateHeap {
  private:
   friend class SecretDomains;
   // record: null if there is no place for it.
-  CreatedDomain(const DomainConfig& config, DomainRecord* record);
+  CreatedDomain(const DomainConfig& config, unsigned key, DomainRecord* record);
 
   DomainRecord own_record_ = {};
   DomainRecord& record_;

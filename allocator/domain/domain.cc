@@ -7,6 +7,7 @@
 #include "allocator/domain/default_budget.h"
 #include "allocator/domain/notice.h"
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
@@ -41,6 +42,7 @@ constinit Domain secret_domain("secret", secret_heap, process_record.domains[0])
 void* Domain::Allocate(size_t request, size_t alignment) {
   if (IsImpossible(request, alignment)) return nullptr;
   if (for_secrets_) SettleBudget();
+  const os::KeyOpened opened(key());
   int error = 0;
   void* object = heap_.AllocateAligned(request, alignment, &error);
   if (object == nullptr && for_secrets_) {
@@ -56,6 +58,7 @@ void* Domain::Allocate(size_t request, size_t alignment) {
 void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
   if (IsImpossible(request, alignment)) return nullptr;
   if (for_secrets_) SettleBudget();
+  const os::KeyOpened opened(key());
   int error = 0;
   void* const object = heap_.AllocateOwnPages(request, alignment, at_end, &error);
   if (object == nullptr) return Refuse(error);
@@ -80,6 +83,7 @@ void* Domain::AllocateGrowing(size_t request) {
 
 int Domain::ReserveObjects(size_t request, size_t count) {
   SettleBudget();
+  const os::KeyOpened opened(key());
   const int error = heap_.Reserve(request, count);
   if (error == 0) TellFallbacks();
   return error;
@@ -87,6 +91,7 @@ int Domain::ReserveObjects(size_t request, size_t count) {
 
 int Domain::ReservePages(size_t pages) {
   SettleBudget();
+  const os::KeyOpened opened(key());
   const int error = heap_.pages().Reserve(pages);
   if (error == 0) TellFallbacks();
   return error;

@@ -34,6 +34,9 @@ class Domain {
   [[nodiscard]] int ReserveObjects(size_t request, size_t count);
   [[nodiscard]] int ReservePages(size_t pages);
 
+  // The key that its pages are under, or os::kNoKey. What is done here, and by free, opens it.
+  unsigned key() const { return heap_.pages().key(); }
+
   const char* name() const { return name_; }
   Heap& heap() { return heap_; }
   const DomainRecord& record() const { return record_; }

@@ -2,6 +2,7 @@
 
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/repair.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 
 // As atexit(3), but of no library: its destructors don't call it early.
@@ -13,6 +14,7 @@ namespace {
 // Without locks: this thread is the only one, and may have been interrupted in the middle.
 void WipeLocked(Domain& domain) SA_NO_THREAD_SAFETY {
   Heap& heap = domain.heap();
+  const os::KeyOpened opened(domain.key());
   heap.large().OpenAll(heap.pages());
   heap.pages().WipeLocked(ForgetObjects);
 }

@@ -5,6 +5,7 @@
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/verify.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 #include "allocator/record/record.h"
 
@@ -15,7 +16,10 @@ void CheckObjectsAtExit() SA_NO_THREAD_SAFETY {
   // A child of _Fork(3) or clone(2) would fault on touching secrets.
   if (process_record.process.get() != os::ProcessId()) return;
   ForEachOrdinaryPages(CheckLiveObjects);
-  SecretDomains::ForEach([](Domain& domain) { CheckLiveObjects(domain.heap().pages()); });
+  SecretDomains::ForEach([](Domain& domain) {
+    const os::KeyOpened opened(domain.key());
+    CheckLiveObjects(domain.heap().pages());
+  });
 }
 
 }  // namespace secure_alloc

@@ -14,6 +14,7 @@
 #include "allocator/heap/repair.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/thread_cache.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/space.h"
 #include "allocator/promote/promoter.h"
@@ -81,6 +82,7 @@ void DropAllCopies() SA_NO_THREAD_SAFETY {
 void FillCopy(Domain& domain) SA_NO_THREAD_SAFETY {
   if (!IsCopied(domain)) return;
   Heap& heap = domain.heap();
+  const os::KeyOpened opened(domain.key());
   heap.large().OpenAll(heap.pages());
   if (state.copy_error == 0) state.copy_error = heap.pages().FillCopies();
 }
@@ -128,6 +130,7 @@ void RecoverCache(ThreadCache& cache) {
 
 void AdoptDomain(Domain& domain) SA_NO_THREAD_SAFETY {
   PageHeap& pages = domain.heap().pages();
+  const os::KeyOpened opened(domain.key());
   if (IsCopied(domain)) {
     pages.AdoptCopies();
     if (state.threaded) RepairSecretsAfterFork(pages);
@@ -163,7 +166,9 @@ int MakeAllCopies() {
   {
     MutexLock lock(SecretDomains::mutex());
     SecretDomains::ForEach([&error](Domain& domain) {
-      if (error == 0 && IsCopied(domain)) error = domain.heap().pages().MakeCopies();
+      if (error != 0 || !IsCopied(domain)) return;
+      const os::KeyOpened opened(domain.key());
+      error = domain.heap().pages().MakeCopies();
     });
   }
   return error == 0 && IsPromotedCopied() ? promoter.MakeCopies() : error;

@@ -7,6 +7,7 @@
 
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/os/keys.h"
 #include "allocator/promote/promoter.h"
 
 namespace secure_alloc::entry {
@@ -54,7 +55,9 @@ void* KeepSmaller(void* object, size_t old_size, size_t size) {
 // Into a domain of its own, from there or anywhere.
 void* ResizeOurs(Domain& domain, void* object, const ObjectInfo& info, size_t size,
                  const void* caller) {
-  const bool stays = &DomainOf(object, info.first_bin) == &domain;
+  Domain& old_domain = DomainOf(object, info.first_bin);
+  const bool stays = &old_domain == &domain;
+  const os::KeyOpened old_opened(old_domain.key()), opened(domain.key());
   if (stays && TryResize(object, size, caller)) return object;
   void* const fresh = OrOutOfMemory(domain.Allocate(size, 1));
   if (fresh == nullptr) return stays ? KeepSmaller(object, info.size, size) : nullptr;

@@ -1,5 +1,7 @@
 #include "allocator/heap/bin.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -190,9 +192,10 @@ int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
   MutexLock lock(mutex_);
   const SlabShape& shape = kShapes[bin];
   const size_t live = total_slots_ - free_slots_ - stored_ - (held_ != nullptr);
-  const size_t wanted = std::max(reserved_slots_, live) + count;
+  size_t wanted;
+  if (__builtin_add_overflow(std::max(reserved_slots_, live), count, &wanted)) return ENOMEM;
   if (wanted > total_slots_) {
-    const size_t slabs = (wanted - total_slots_ + shape.slots - 1) / shape.slots;
+    const size_t slabs = (wanted - total_slots_ - 1) / shape.slots + 1;
     const int error = pages.ReserveRuns(shape.order, slabs, [&](const Run& run)
                                             SA_NO_THREAD_SAFETY { MakeSlab(run, bin); });
     if (error != 0) return error;

@@ -8,6 +8,7 @@
 #include "allocator/heap/form.h"
 #include "allocator/heap/private_heap.h"
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/os/keys.h"
 
 namespace secure_alloc {
 namespace {
@@ -19,6 +20,11 @@ bool IsZeroSize(unsigned bin) { return ClassOfBin(bin) == kZeroClass; }
 Heap& HeapOf(const void* object, unsigned bin) {
   if (bin >= kDomainBins) return PrivateHeap::Of(object).heap();
   return bin >= kSecretBins ? secret_heap : ordinary_heap;
+}
+
+// The protection key that it may lie under.
+unsigned KeyOf(const void* object, unsigned bin) {
+  return bin >= kDomainBins ? PrivateHeap::Of(object).key() : os::kNoKey;
 }
 
 // The address is inside the space and no live object's start: say so.
@@ -167,6 +173,7 @@ bool FreeChecked(void* object, const void* caller) {
     return true;
   }
   Heap& heap = HeapOf(object, bin);
+  const os::KeyOpened opened(KeyOf(object, bin));
   if (IsLarge(bin)) {
     heap.large().Free(object, caller);
     return true;
@@ -206,6 +213,7 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
   const unsigned bin = state & ~kLive;
   // A forgotten object was a secret.
   info->first_bin = FirstBinOf(bin);
+  const os::KeyOpened opened(KeyOf(object, bin));
   const size_t slot_size = kShapes[bin].slot_size;
   if (slot_size != 0 && !IsZeroSize(bin)) [[likely]] {
     CheckSlot(object, shadow, slot_size, caller);
@@ -222,6 +230,7 @@ bool TryResize(void* object, size_t request, const void* caller) {
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = state & ~kLive;
   if (IsZeroSize(bin) || bin == kForgottenBin || request == 0) return false;
+  const os::KeyOpened opened(KeyOf(object, bin));
   if (IsLarge(bin)) return HeapOf(object, bin).large().TryResize(object, request, caller);
   const size_t slot_size = kShapes[bin].slot_size;
   CheckSlot(object, shadow, slot_size, caller);

@@ -40,13 +40,14 @@ constinit HeapStores ordinary_stores = {};
 
 }  // namespace
 
-// An arena a file, from 64 KiB, what a small program needs, doubling to 2 MiB.
+// Arenas from 64 KiB, what a small program needs, doubling to 2 MiB, in files of 64 KiB.
 constexpr PageHeapPolicy kSecretPages = {.first_step = PagesFor(64 * kKiB),
                                         .last_step = PagesFor(2 * kMiB),
                                         .record_pages = 1u << kSecretSlabs.min_order,
                                         .arena_pages = 0,
                                         .kept_empty = PagesFor(256 * kKiB),
-                                       .kept_dirty = 0};
+                                        .kept_dirty = 0,
+                                        .file_pages = PagesFor(64 * kKiB)};
 constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
                                 process_record.domains[0].pages);

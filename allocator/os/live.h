@@ -32,7 +32,7 @@ struct Mapping {
 // before that it writes /proc/self/maps for all.
 class MappingReader {
  public:
-  explicit MappingReader(uintptr_t from = 0);
+  explicit MappingReader(uintptr_t from = 0) : MappingReader(from, "/proc/self/maps") {}
   ~MappingReader();
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
@@ -42,6 +42,8 @@ class MappingReader {
   int error() const { return error_; }
 
  private:
+  friend int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);
+  MappingReader(uintptr_t from, const char* path);
   [[nodiscard]] bool NextLine(char** line);
   // 0, ENOENT at the end, ENOTTY if the kernel can't be asked so.
   [[nodiscard]] int Ask(Mapping* mapping);
@@ -58,6 +60,9 @@ class MappingReader {
 
 // The mapping that holds `address`. ENOMEM: none.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping);
+// ... and whether it is locked and kept out of core dumps. Slow: by /proc/self/smaps, which counts
+// the pages of every mapping up to there.
+[[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);
 
 // Is the mapping at this page locked (mlock), or one that the kernel can't page?
 bool IsLocked(void* page);

@@ -89,8 +89,8 @@ void Parse(const char* at, Mapping* mapping) {
 
 }  // namespace
 
-MappingReader::MappingReader(uintptr_t from) : from_(from) {
-  error_ = OpenRead("/proc/self/maps", &file_);
+MappingReader::MappingReader(uintptr_t from, const char* path) : from_(from) {
+  error_ = OpenRead(path, &file_);
 }
 
 MappingReader::~MappingReader() {
@@ -176,6 +176,25 @@ int FindMapping(uintptr_t address, Mapping* mapping) {
   MappingReader reader(address);
   if (!reader.Next(mapping)) return reader.error() != 0 ? reader.error() : ENOMEM;
   return mapping->begin <= address ? 0 : ENOMEM;
+}
+
+int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped) {
+  MappingReader reader(address, "/proc/self/smaps");
+  *mapping = {};
+  char* line;
+  while (reader.error() == 0 && reader.NextLine(&line)) {
+    constexpr char kFlags[] = "VmFlags:";
+    // A mapping's first line begins with its address, the others with the name of a figure.
+    if (*line < 'A' || *line > 'Z') {
+      Parse(line, mapping);
+      if (mapping->begin > address) return ENOMEM;
+    } else if (address < mapping->end && std::strncmp(line, kFlags, sizeof kFlags - 1) == 0) {
+      *locked = std::strstr(line, " lo") != nullptr;
+      *undumped = std::strstr(line, " dd") != nullptr;
+      return 0;
+    }
+  }
+  return reader.error() != 0 ? reader.error() : ENOMEM;
 }
 
 bool IsLocked(void* page) {

@@ -7,7 +7,7 @@
 // A run record is room that the layer above fills for the run that starts at a page.
 //
 // Invariants
-// 1. Only pages below `grown` exist; they are in the buddy or in a run.
+// 1. Only pages below `grown` exist; they are in the buddy, in a run, or absent: given back since.
 // 2. Pages in the buddy are zero.
 #pragma once
 
@@ -28,6 +28,8 @@ struct Arena {
   uintptr_t base;
   Pages capacity;  // pages that fit
   Pages grown;     // pages that the source has given
+  Pages absent;    // of those, reserved space again: see PageHeap::Trim
+  Pages file_pages;  // the others go back in files of so many, 0: only all at once
   const Source* source;
   PageHeap* heap;
   PageInfo* info;   // capacity entries
@@ -51,13 +53,17 @@ struct Arena {
   }
   bool Covers(uintptr_t address) const { return address - base < BytesOf(grown); }
   void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
+  bool IsPresent(Pages page) const {
+    return absent == 0 || info[page].kind != PageKind::kAbsent;
+  }
+  Pages present() const { return grown - absent; }
   Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }
-  bool empty() const { return free_pages() == grown; }
+  bool empty() const { return free_pages() == present(); }
   // May it leave, now that nothing is in it?
   bool idle() const {
     return empty() && !reserved && !sealed.load(std::memory_order_relaxed);
   }
-  size_t bytes() const { return BytesOf(grown); }
+  size_t bytes() const { return BytesOf(grown); }  // of its addresses
 
   // Metadata for `capacity` pages, zero but for capacity, info, records; null: no memory.
   [[nodiscard]] static Arena* New(Pages capacity, Pages record_pages);

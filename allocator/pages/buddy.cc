@@ -63,6 +63,40 @@ uint32_t Buddy::Take(unsigned order) {
   return first;
 }
 
+bool Buddy::AllFree(uint32_t first, uint32_t count) const {
+  return std::all_of(info_ + first, info_ + first + count, [](const PageInfo& info) {
+    return info.kind == PageKind::kFreeHead || info.kind == PageKind::kFreeBody;
+  });
+}
+
+// Of the free run that holds the page.
+uint32_t Buddy::HeadOf(uint32_t page) const {
+  unsigned order = 0;
+  uint32_t head = page;
+  while (info_[head].kind != PageKind::kFreeHead || head + (1u << info_[head].order) <= page) {
+    ++order;
+    SA_CHECK(order < kOrders);
+    head = page >> order << order;
+  }
+  return head;
+}
+
+void Buddy::Withdraw(uint32_t first, uint32_t count) {
+  const uint32_t end = first + count;
+  for (uint32_t page = first; page < end;) {
+    const uint32_t head = HeadOf(page);
+    const uint32_t run_end = head + (1u << info_[head].order);
+    const uint32_t taken = std::min(end, run_end);
+    Remove(head);
+    free_pages_ -= run_end - head;
+    for (uint32_t at = head; at < run_end; ++at) info_[at].kind = PageKind::kAbsent;
+    // What of the run is not meant stays.
+    if (head < page) Give(head, page - head);
+    if (taken < run_end) Give(taken, run_end - taken);
+    page = taken;
+  }
+}
+
 void Buddy::Push(uint32_t head, unsigned order) {
   info_[head].kind = PageKind::kFreeHead;
   info_[head].order = static_cast<uint8_t>(order);

@@ -17,7 +17,7 @@
 namespace secure_alloc {
 
 enum class PageKind : uint8_t {
-  kAbsent = 0,  // not given to the buddy yet
+  kAbsent = 0,  // not given to the buddy, or withdrawn from it
   kFreeHead,
   kFreeBody,
   kAllocated,  // handed out; the owner of the run may say more:
@@ -55,6 +55,10 @@ class Buddy {
   // The first page of a run of 2^order pages, all kAllocated, or kNone.
   uint32_t Take(unsigned order);
 
+  // Takes pages that are free out: none of them is there any more, until they are given again.
+  void Withdraw(uint32_t first, uint32_t count);
+  bool AllFree(uint32_t first, uint32_t count) const;
+
   // Would Take() find one?
   bool Has(unsigned order) const {
     while (order < kOrders && free_runs_[order] == 0) ++order;
@@ -65,6 +69,7 @@ class Buddy {
   uint32_t free_runs(unsigned order) const { return free_runs_[order]; }
 
  private:
+  uint32_t HeadOf(uint32_t page) const;
   FreeRun GiveRun(uint32_t first, unsigned order);
   void Push(uint32_t head, unsigned order);
   void Remove(uint32_t head);

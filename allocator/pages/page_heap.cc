@@ -40,8 +40,8 @@ void PageHeap::CountUnused(const Arena& arena, Pages count) {
 }
 
 void PageHeap::CountGone(const Arena& arena) {
-  CountUnused(arena, arena.grown - arena.free_pages());
-  record_.mapped_bytes[KindOf(arena)].Subtract(arena.bytes());
+  CountUnused(arena, arena.present() - arena.free_pages());
+  record_.mapped_bytes[KindOf(arena)].Subtract(BytesOf(arena.present()));
   record_.arenas[KindOf(arena)].Subtract(1);
 }
 
@@ -71,7 +71,7 @@ bool PageHeap::TakeFrom(Arena* arena, unsigned order, Run* run) {
   const bool was_idle = arena->idle();
   const Pages first = arena->buddy.Take(order);
   if (first == Buddy::kNone) return false;
-  if (was_idle) empty_pages_ -= arena->grown;
+  if (was_idle) empty_pages_ -= arena->present();
   CountUsed(*arena, count);
   *run = {arena, first, count};
   return true;
@@ -137,7 +137,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   arena->exhausted = false;
   NoteMemoryBack();
-  if (arena->idle()) empty_pages_ += arena->grown;
+  if (arena->idle()) empty_pages_ += arena->present();
   dirty_pages_ += count;
   PurgeIfDue();
 }
@@ -345,11 +345,15 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
 
 size_t PageHeap::Trim() {
   MutexLock lock(mutex_);
-  const Pages before = empty_pages_;
+  Pages released = empty_pages_;
   ReleaseEmptyBeyond(0);
+  released -= empty_pages_;
+  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+    released += ReleaseIdleFiles(arena);
+  }
   kept_empty_ = policy_.kept_empty;
   gave_back_ = false;
-  return BytesOf(before - empty_pages_);
+  return BytesOf(released);
 }
 
 }  // namespace secure_alloc

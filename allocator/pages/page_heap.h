@@ -11,16 +11,21 @@
 // Return: empty arenas go back to the kernel but for kept_empty pages. Use that goes up and
 // down must not map and fault in arenas each time: when the heap grows although it gave an
 // arena back since it last grew, it keeps twice as much from then on, up to last_step or an
-// eighth of the budget. Trim gives back all, and forgets that.
+// eighth of the budget. Trim gives back all, and forgets that; and of arenas that stay the files of
+// file_pages in which nothing is in use. Growth begins with these.
 //
 // Fork: arenas of the secret source are absent in a child (MADV_DONTFORK). A copy is
 // mapped, charged and faulted in before fork (MakeCopies), filled with every lock held
 // (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
 // copied. While a fork is under way each new arena brings its copy along.
 //
+// Key: all pages may lie under a protection key, copies for a child too. Then functions that ask a
+// source for pages, or touch them, are called with the key open (os::KeyOpened).
+//
 // Locking: mutex() (rank 5) for everything but the constructor.
 //
-// page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_fork.cc: fork.
+// page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_files.cc: their files;
+// page_heap_fork.cc: fork.
 #pragma once
 
 #include <errno.h>
@@ -29,6 +34,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/base/mutex.h"
+#include "allocator/os/keys.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/budget.h"
 #include "allocator/record/record.h"
@@ -44,6 +50,7 @@ struct PageHeapPolicy {
   Pages kept_empty;    // pages of empty arenas kept for reuse, to begin with; see below
   Pages kept_dirty = 0;  // free pages of other arenas that keep their memory, or a quarter of what
                          // is in use; 0: all do
+  Pages file_pages = 0;  // an arena is made of files of so many pages, a power of two; 0: of one
 };
 
 class PageHeap {
@@ -65,6 +72,9 @@ class PageHeap {
 
   // Before the first use, or under no concurrency: what to try after the first source.
   void SetLadder(const Source* const* ladder, unsigned count);
+  // Before the first use: an allocated key.
+  void SetKey(unsigned key) { key_ = key; }
+  unsigned key() const { return key_; }
 
   // A run of 2^order zero pages. False: no source had them; *error says what the first
   // source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
@@ -92,7 +102,7 @@ class PageHeap {
   template <typename Use>
   [[nodiscard]] int ReserveRuns(unsigned order, size_t count, Use use);
   void GiveGuarded(const Run& run, bool guarded);
-  // Gives empty arenas back, all that are not reserved. Bytes released.
+  // Gives empty arenas back, and idle files, all that are not reserved. Bytes released.
   size_t Trim();
   // Gives all arenas back, whatever is in them, wiped. Nothing else may follow. Every
   // page is accessible.
@@ -136,6 +146,16 @@ class PageHeap {
   Arena* NewArena(const Source& source, Pages capacity, size_t alignment, bool whole)
       SA_REQUIRES(mutex_);
   [[nodiscard]] int MapPages(Arena* arena, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int MapFile(const Arena& arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int MapFiles(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  void UnmapFiles(Arena* arena) SA_REQUIRES(mutex_);
+  Pages ChooseFilePages(Pages capacity) const;
+  void UnmapPages(const Arena& arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int Refill(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  static Pages AbsentIn(const Arena& arena, Pages first, Pages end);
+  [[nodiscard]] bool RefillIn(Arena* arena, Pages needed) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool RefillAny(const Source& source, Pages needed) SA_REQUIRES(mutex_);
+  Pages ReleaseIdleFiles(Arena* arena) SA_REQUIRES(mutex_);
   void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
   void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
@@ -167,7 +187,10 @@ class PageHeap {
   static uint32_t MemoryEpoch();
   static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  [[nodiscard]] static int MapCopy(Arena* arena);
   static void DropCopy(Arena* arena);
+  static void AdoptCopy(Arena* arena);
+  static void ForgetFiles(Arena* arena);
   // What comes into use, or goes.
   void CountUsed(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
   void CountUnused(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
@@ -181,6 +204,7 @@ class PageHeap {
   PageRecord& record_;  // written under the lock
   const Source* ladder_[kMaxLadder];
   unsigned ladder_size_ = 1;
+  unsigned key_ = os::kNoKey;
 
   Mutex mutex_;
   Arena* arenas_ SA_GUARDED_BY(mutex_) = nullptr;

@@ -25,12 +25,15 @@ void SetInCopy(Arena& arena, Pages first, Pages count, bool in_copy) {
   }
 }
 
+char* CopyOf(const Arena& arena, Pages page) {
+  return static_cast<char*>(arena.fork_copy) + BytesOf(page);
+}
+
 // Faults in what has come into use since the copy was mapped, or was completed last.
 int CompleteCopy(Arena& arena) {
   const auto missing = [&arena](Pages page) { return InUse(arena, page) && !InCopy(arena, page); };
   return ForEachStretch(arena, missing, [&arena](Pages first, Pages count) {
-    char* const copy = static_cast<char*>(arena.fork_copy) + BytesOf(first);
-    const int error = os::FaultIn(copy, BytesOf(count));
+    const int error = os::FaultIn(CopyOf(arena, first), BytesOf(count));
     if (error == 0) SetInCopy(arena, first, count, true);
     return error;
   });
@@ -38,19 +41,47 @@ int CompleteCopy(Arena& arena) {
 
 }  // namespace
 
+// Of what is there of the arena, at the same distances.
+int PageHeap::MapCopy(Arena* arena) {
+  void*& copy = arena->fork_copy;
+  if (arena->absent == 0) return os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &copy);
+  copy = os::Reserve(arena->bytes());
+  if (copy == nullptr) return ENOMEM;
+  return ForEachPresentStretch(*arena, [copy](Pages first, Pages count) {
+    void* place = static_cast<char*>(copy) + BytesOf(first);
+    return os::MapSecret(place, BytesOf(count), /*inherit=*/true, &place);
+  });
+}
+
 int PageHeap::MakeCopy(Arena* arena) {
   if (growth_sealed_) return EPERM;
-  int error = os::MapSecret(nullptr, arena->bytes(), /*inherit=*/true, &arena->fork_copy);
-  if (error != 0) return error;
   SetInCopy(*arena, 0, arena->grown, false);
-  error = CompleteCopy(*arena);
-  if (error != 0) DropCopy(arena);
+  int error = MapCopy(arena);
+  if (error == 0 && key_ != os::kNoKey) {
+    error = ForEachPresentStretch(*arena, [&](Pages first, Pages count) SA_NO_THREAD_SAFETY {
+      return arena->source->SetKey(CopyOf(*arena, first), BytesOf(count), key_);
+    });
+  }
+  if (error == 0) error = CompleteCopy(*arena);
+  if (error != 0 && arena->fork_copy != nullptr) DropCopy(arena);
   return error;
 }
 
 void PageHeap::DropCopy(Arena* arena) {
   os::Unmap(arena->fork_copy, arena->bytes());
   arena->fork_copy = nullptr;
+}
+
+// The child's. Its files are as long as the stretches.
+void PageHeap::AdoptCopy(Arena* arena) {
+  (void)ForEachPresentStretch(*arena, [arena](Pages first, Pages count) {
+    SA_CHECK(os::Move(CopyOf(*arena, first), arena->AddressOf(first), BytesOf(count)) == 0);
+    SA_CHECK(os::KeepFromChildren(arena->AddressOf(first), BytesOf(count)) == 0);
+    return 0;
+  });
+  if (arena->absent != 0) os::Unmap(arena->fork_copy, arena->bytes());
+  arena->fork_copy = nullptr;
+  ForgetFiles(arena);
 }
 
 int PageHeap::MakeCopies() {
@@ -79,8 +110,7 @@ int PageHeap::FillCopies() {
     const int error = arena->fork_copy == nullptr ? MakeCopy(arena) : CompleteCopy(*arena);
     if (error != 0) return error;
     (void)ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
-      std::memcpy(static_cast<char*>(arena->fork_copy) + BytesOf(first), arena->AddressOf(first),
-                  BytesOf(count));
+      std::memcpy(CopyOf(*arena, first), arena->AddressOf(first), BytesOf(count));
       record_.copied_pages.Add(count);
       return 0;
     });
@@ -103,15 +133,12 @@ void PageHeap::AdoptCopies() {
     if (!IsAbsentInChild(*arena)) continue;
     if (arena->fork_copy == nullptr) {
       // Nothing was in use: the child does without this arena.
-      if (arena->idle()) empty_pages_ -= arena->grown;
+      if (arena->idle()) empty_pages_ -= arena->present();
       Unlink(arena);
       DeleteArena(arena);
       continue;
     }
-    char* const base = arena->AddressOf(0);
-    SA_CHECK(os::Move(arena->fork_copy, base, arena->bytes()) == 0);
-    SA_CHECK(os::KeepFromChildren(base, arena->bytes()) == 0);
-    arena->fork_copy = nullptr;
+    AdoptCopy(arena);
     if (arena->whole) {
       SA_CHECK(SealIfAsked(arena) == 0);
       continue;
@@ -135,8 +162,14 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
     next = arena->next;
     const InChild in_child = arena->source->in_child();
     if (in_child == InChild::kCopied) continue;
-    if (in_child == InChild::kAbsent) arena->source->Unmap(arena->AddressOf(0), arena->bytes());
-    if (budget_ != nullptr) budget_->Release(arena->bytes());
+    if (in_child == InChild::kAbsent) {
+      (void)ForEachPresentStretch(*arena, [arena](Pages first, Pages count) {
+        arena->source->Unmap(arena->AddressOf(first), BytesOf(count));
+        return 0;
+      });
+    }
+    ForgetFiles(arena);
+    if (budget_ != nullptr) budget_->Release(BytesOf(arena->present()));
     CountGone(*arena);
     Unlink(arena);
     forget(arena);
@@ -148,18 +181,15 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
 int PageHeap::RelockAfterFork() {
   for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
     if (arena->source->protection() != Protection::kLocked) continue;
-    for (Pages page = 0; page < arena->grown;) {
-      // Guards can't be locked: they are inaccessible.
-      Pages end = page;
-      while (end < arena->grown && (arena->whole || arena->info[end].kind != PageKind::kGuard)) {
-        ++end;
-      }
-      if (end > page) {
-        const int error = os::LockUndumped(arena->AddressOf(page), BytesOf(end - page));
-        if (error != 0) return error;
-      }
-      page = end + 1;
-    }
+    // Guards can't be locked: they are inaccessible.
+    const auto accessible = [arena](Pages page) {
+      return arena->whole ||
+             (arena->IsPresent(page) && arena->info[page].kind != PageKind::kGuard);
+    };
+    const int error = ForEachStretch(*arena, accessible, [arena](Pages first, Pages count) {
+      return os::LockUndumped(arena->AddressOf(first), BytesOf(count));
+    });
+    if (error != 0) return error;
   }
   return 0;
 }

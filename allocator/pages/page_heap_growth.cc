@@ -85,13 +85,14 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
     arena->base = first_span + BytesOf(kMargin + static_cast<Pages>(RandomWord() % room));
   }
   if (!whole) arena->buddy.Init(arena->info, capacity);
+  if (!whole) arena->file_pages = ChooseFilePages(capacity);
   return arena;
 }
 
 int PageHeap::MapPages(Arena* arena, Pages count) {
   const size_t bytes = BytesOf(count);
   if (budget_ != nullptr && !budget_->TryCharge(bytes)) return EAGAIN;
-  const int error = arena->source->Map(arena->AddressOf(arena->grown), bytes);
+  const int error = MapFiles(arena, arena->grown, count);
   if (error != 0) {
     if (budget_ != nullptr) budget_->Release(bytes);
     return error;
@@ -130,8 +131,8 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
-    arena->source->Unmap(arena->AddressOf(0), arena->bytes());
-    if (budget_ != nullptr) budget_->Release(arena->bytes());
+    UnmapFiles(arena);
+    if (budget_ != nullptr) budget_->Release(BytesOf(arena->present()));
     NoteMemoryBack();
   }
   space.GiveSpans(arena->first_span, arena->spans);
@@ -151,7 +152,7 @@ void PageHeap::ReleaseEmptyBeyond(Pages kept) {
 }
 
 void PageHeap::ReleaseEmpty(Arena* arena) {
-  empty_pages_ -= arena->grown;
+  empty_pages_ -= arena->present();
   if (arena == growing_) growing_ = nullptr;
   Unlink(arena);
   DeleteArena(arena);
@@ -209,7 +210,7 @@ int PageHeap::SealArenas() {
     if (arena->sealed.load(std::memory_order_relaxed)) continue;
     const bool was_idle = arena->idle();
     if (const int error = SealIfAsked(arena); error != 0) return error;
-    if (was_idle) empty_pages_ -= arena->grown;
+    if (was_idle) empty_pages_ -= arena->present();
   }
   return 0;
 }
@@ -250,7 +251,7 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
     DeleteArena(arena);
     return error;
   }
-  if (arena->idle()) empty_pages_ += arena->grown;
+  if (arena->idle()) empty_pages_ += arena->present();
   if (policy_.arena_pages != 0) growing_ = arena;
   Link(arena);
   space.SetOwner(arena->first_span, arena->spans, arena);
@@ -258,6 +259,7 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
 }
 
 int PageHeap::GrowFrom(const Source& source, Pages needed) {
+  if (RefillAny(source, needed)) return 0;
   // Not more than the budget has room for: a refusal costs many system calls.
   const size_t room = budget_ == nullptr ? SIZE_MAX : budget_->room();
   if (BytesOf(needed) > room) return EAGAIN;
@@ -279,6 +281,7 @@ int PageHeap::GrowFrom(const Source& source, Pages needed) {
 int PageHeap::ReserveFrom(const Source& source, Pages count) {
   Arena* const arena = NewArena(source, count, 1, /*whole=*/false);
   if (arena == nullptr) return ENOMEM;
+  arena->file_pages = 0;  // It stays.
   int error = MapPages(arena, count);
   if (error == 0) error = PreparePages(arena, 0, count);
   if (error == 0) error = SealIfAsked(arena);

@@ -40,6 +40,9 @@ class Source {
   [[nodiscard]] virtual int Guard(void* address, size_t length) const = 0;
   [[nodiscard]] virtual int Unguard(void* address, size_t length) const = 0;
 
+  // Puts accessible pages of Map under a protection key (os/keys.h), or by os::kNoKey under none.
+  [[nodiscard]] virtual int SetKey(void* address, size_t length, unsigned key) const = 0;
+
  protected:
   ~Source() = default;
 };

@@ -4,6 +4,7 @@
 
 #include "allocator/base/bits.h"
 #include "allocator/base/fault.h"
+#include "allocator/os/keys.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/budget.h"
 
@@ -26,6 +27,10 @@ int CommonSource::Guard(void* address, size_t length) const { return os::Forbid(
 
 int CommonSource::Unguard(void* address, size_t length) const {
   return os::Commit(address, length);
+}
+
+int CommonSource::SetKey(void* address, size_t length, unsigned key) const {
+  return os::SetKey(address, length, key);
 }
 
 namespace {

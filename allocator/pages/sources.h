@@ -18,6 +18,7 @@ class CommonSource : public Source {
   bool Retire(void*, size_t) const override { return false; }
   int Guard(void* address, size_t length) const override;
   int Unguard(void* address, size_t length) const override;
+  int SetKey(void* address, size_t length, unsigned key) const override;
 
  protected:
   ~CommonSource() = default;

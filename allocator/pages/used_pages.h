@@ -29,6 +29,13 @@ int ForEachStretch(const Arena& arena, Wanted wanted, Visit visit) {
   return 0;
 }
 
+// ... of pages that there are.
+template <typename Visit>
+int ForEachPresentStretch(const Arena& arena, Visit visit) {
+  return ForEachStretch(
+      arena, [&arena](Pages page) { return arena.IsPresent(page); }, visit);
+}
+
 // ... of pages in use.
 template <typename Visit>
 int ForEachUsedStretch(const Arena& arena, Visit visit) {

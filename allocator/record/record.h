@@ -55,6 +55,7 @@ struct DomainRecord {
   PageRecord pages;
   Counter degraded_objects;  // ordinary by fallback=plain
   Counter refused_objects;
+  Counter keys;  // protection keys, 0 or 1
 };
 
 // Memory made secret in place, of all kinds.

@@ -10,6 +10,7 @@
 //
 //   auto guarded = secure_alloc::make_guarded<Key>();   // inaccessible but while it is accessed
 //   secure_alloc::domain keys("keys");                  // apart from others, with its own quota
+//   secure_alloc::domain_window window(keys);           // open to this thread, for a while
 //
 //   secure_alloc::string password;               // its characters are never in the object
 //   secure_alloc::vector<unsigned char> buffer;  // std::vector on the secret heap
@@ -24,6 +25,7 @@
 #define SECURE_ALLOC_SECRET_H_
 
 #include "secure_alloc/cxx/domain.h"
+#include "secure_alloc/cxx/domain_window.h"
 #include "secure_alloc/cxx/equal.h"
 #include "secure_alloc/cxx/guarded.h"
 #include "secure_alloc/cxx/holder.h"

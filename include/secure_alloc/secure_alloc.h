@@ -51,10 +51,13 @@ struct secalloc_info {
   size_t size;        /* size asked for that object, or 0 */
   const char *domain; /* its name: "public", "secret" or a created one's; NULL if not ours */
   unsigned promoted;  /* SECALLOC_BY_...: made secret by secalloc_madvise, so; or 0 */
+  int access;         /* of a live object: the PROT_... that secalloc_protect and, for this thread,
+                         secalloc_domain_access leave; else -1 */
 };
 
-/* How well is this address protected? EINVAL: out is NULL. Addresses that are not ours
- * are reported as plain, unless secalloc_madvise made them secret. */
+/* How well is this address protected? EINVAL: out is NULL. Of memory that is not ours the kernel is
+ * asked (/proc/self/smaps: slow), which may be locked and nevertheless dumped; where it can't be
+ * asked, or nothing is mapped, that is reported as plain, and dumped as not known. */
 int secalloc_query(const void *addr, struct secalloc_info *out);
 
 struct secalloc_stats {
@@ -80,7 +83,8 @@ struct secalloc_stats {
   uint64_t promotions;          /* calls that made memory secret, ever */
   uint64_t demotions;           /* calls that made it ordinary again, ever */
   uint64_t promotion_method;    /* SECALLOC_BY_...: of the next promotion; 0: none can be had */
-  uint64_t reserved[9];         /* zero */
+  uint64_t protection_keys;     /* held by domains, see SECALLOC_DOMAIN_PKEY */
+  uint64_t reserved[8];         /* zero */
 };
 
 /* EINVAL: out is NULL. */
@@ -154,17 +158,22 @@ enum secalloc_fork {
   SECALLOC_FORK_SHARE = 3    /* a child has the same pages; it must not free its parent's objects */
 };
 
+/* For the flags of a domain: it can be closed and opened for each thread; see
+ * secalloc_domain_access. */
+#define SECALLOC_DOMAIN_PKEY 1u
+
 struct secalloc_domain_config {
   const char *name; /* for secalloc_query and statistics; copied, at most 31 bytes of it */
   size_t quota;     /* most bytes of pages it may take of the budget; 0: no limit of its own */
   enum secalloc_fallback fallback;
   enum secalloc_fork fork;
-  unsigned flags;       /* 0 */
+  unsigned flags;       /* 0 or SECALLOC_DOMAIN_PKEY */
   uint64_t reserved[4]; /* 0 */
 };
 
 /* NULL with errno EINVAL: config or its name is NULL, or it holds unknown values; ENOMEM: no
- * memory; EPERM: growth is locked down. */
+ * memory; EPERM: growth is locked down. With SECALLOC_DOMAIN_PKEY, EOPNOTSUPP: the processor or the
+ * kernel has no protection keys, or a sandbox refuses them; ENOSPC: all of them (15) are in use. */
 secalloc_domain *secalloc_domain_create(const struct secalloc_domain_config *config);
 
 /* Wipes all objects of the domain and gives their pages back at once. They must not be used
@@ -199,6 +208,27 @@ void *secalloc_domain_alloc_pages(secalloc_domain *domain, size_t alignment, siz
  * EINVAL: not the start of such an object, or another protection; ENOMEM: vm.max_map_count;
  * EPERM: after secalloc_lockdown. */
 int secalloc_protect(void *ptr, int prot);
+
+/* Closes a domain made with SECALLOC_DOMAIN_PKEY to the calling thread, or opens it: PROT_NONE,
+ * PROT_READ or PROT_READ|PROT_WRITE. No system call is made: it is a register of the processor
+ * (pkeys(7)). What a closed thread touches there is SIGSEGV with si_code SEGV_PKUERR; a system
+ * call that would read or write it for the thread fails with EFAULT.
+ *
+ * The domain is open to the thread that makes it and closed to all others. A new thread begins
+ * with its maker's access, a child of fork(2) with that of the thread that forked; a signal
+ * handler begins with none, may open the domain, and what was before is back when it returns.
+ *
+ * A closed thread may allocate, free, resize, reserve and fork: the library opens the domain to
+ * that thread meanwhile. Not closed is what fallback=plain puts into ordinary memory. The key is
+ * given back when the domain is destroyed; threads that have the domain open then have the next
+ * one with this key open as well. It stops mistakes and misled reads: code that an attacker runs
+ * can open a domain, too. It works after secalloc_lockdown.
+ *
+ * EOPNOTSUPP: made without the flag, as the standard domain is; EINVAL: another protection. */
+int secalloc_domain_access(secalloc_domain *domain, int prot);
+
+/* What the calling thread may do: PROT_NONE, PROT_READ or PROT_READ|PROT_WRITE. */
+int secalloc_domain_get_access(secalloc_domain *domain);
 
 /* Takes memory now so that it is there later. After success the allocations named make no
  * system call, cause no page fault and do not fail; until then nothing changes. Pages stay with

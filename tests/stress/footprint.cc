@@ -1,5 +1,7 @@
 #include "tests/stress/footprint.h"
 
+#include <algorithm>
+
 #include "allocator/heap/heap.h"
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/space.h"
@@ -19,17 +21,21 @@ void Footprint::Add(const void* object) {
   const bool in_slab = IsInSlab(*arena, object);
   const Run run = in_slab ? Slab::Of(object)->run() : secure_alloc::RunOf(object);
   const bool has_margins = !in_slab && !arena->whole && EdgesOf(run) != Edges::kNone;
+  const Pages margin = has_margins ? PageHeap::kMargin : 0;
   ObjectInfo info;
   const bool secret = Inspect(object, nullptr, &info) && info.first_bin != kOrdinaryBins;
-  (secret ? secret_runs_ : ordinary_runs_)[run.address()] =
-      run.bytes() + (has_margins ? BytesOf(2 * PageHeap::kMargin) : 0);
-  if (secret) secret_arenas_.insert(arena);
+  (secret ? secret_runs_ : ordinary_runs_)[run.address()] = run.bytes() + BytesOf(2 * margin);
+  if (secret) AddFiles({arena, run.first - margin, run.count + 2 * margin});
 }
 
-uint64_t Footprint::secret_arena_bytes() const {
-  uint64_t bytes = 0;
-  for (const Arena* arena : secret_arenas_) bytes += arena->bytes();
-  return bytes;
+// An arena is one file, or several that go back one by one.
+void Footprint::AddFiles(const Run& run) {
+  const Arena& arena = *run.arena;
+  const Pages length = arena.file_pages != 0 ? arena.file_pages : arena.grown;
+  for (Pages file = run.first / length; file <= (run.first + run.count - 1) / length; ++file) {
+    const Pages first = file * length;
+    secret_files_[arena.AddressOf(first)] = BytesOf(std::min(length, arena.grown - first));
+  }
 }
 
 uint64_t Footprint::Sum(const Runs& runs) {

@@ -1,6 +1,6 @@
 // Hours of a server's life in a minute: secrets of mixed sizes and lifetimes in several domains,
 // through phases of more and less use. Tells internal and external fragmentation over time; at
-// the end the secret pages in use are those of the live objects, and no arena is without one.
+// the end the secret pages in use are those of the live objects, and no file is without one.
 //
 //   soak_test [--steps N]      15 million by default; SECALLOC_TEST_SEED=n repeats a run
 //
@@ -93,8 +93,8 @@ class Soak {
     const Footprint live = OfLiveObjects();
     bool good = Holds("secret pages in use, and those of the live objects",
                       stats.secret_used_bytes, live.secret_bytes());
-    good &= Holds("secret pages of arenas, and of those with live objects", stats.secret_bytes,
-                  live.secret_arena_bytes());
+    good &= Holds("secret pages, and those of files with live objects", stats.secret_bytes,
+                  live.secret_file_bytes());
     good &= Holds("... and by the kernel", stats.secret_bytes, SecretMappedBytes());
     while (!brief_.empty()) FreeOne(brief_, 0);
     while (!lasting_.empty()) FreeOne(lasting_, 0);

@@ -72,7 +72,7 @@ bool KeepSome(Cells& cells, Counts& counts) {
   bool good = Equal("secret bytes in use, and of the live objects' pages",
                     stats.secret_used_bytes + stats.locked_used_bytes, live.secret_bytes());
   good &= Equal("bytes of secret arenas, and of those with live objects",
-                stats.secret_bytes + stats.locked_bytes, live.secret_arena_bytes());
+                stats.secret_bytes + stats.locked_bytes, live.secret_file_bytes());
   return good & Equal("ordinary bytes in use, and of the live objects' pages",
                       stats.ordinary_bytes, live.ordinary_bytes());
 }

@@ -55,6 +55,7 @@ struct domain_options {
   std::size_t quota = 0;  // most bytes of pages; 0: no limit of its own
   enum secalloc_fallback fallback = SECALLOC_FALLBACK_DEFAULT;
   enum secalloc_fork fork = SECALLOC_FORK_DEFAULT;
+  bool keyed = false;  // SECALLOC_DOMAIN_PKEY: can be closed for each thread; see domain_window.h
 };
 
 // Moved, not copied; a moved-from domain may only be assigned to or destroyed.
@@ -75,6 +76,17 @@ class domain {
     return secalloc_reserve_objects(get(), count, size) == 0;
   }
 
+  // The calling thread's access, as secalloc_domain_access has it. That of a domain made without
+  // `keyed` can't be changed: set_access and close refuse, try_set_access is false with errno.
+  int access() const noexcept { return secalloc_domain_get_access(get()); }
+  [[nodiscard]] bool try_set_access(int protection) const noexcept {
+    return secalloc_domain_access(get(), protection) == 0;
+  }
+  void set_access(int protection) const {
+    if (!try_set_access(protection)) detail::refuse();
+  }
+  void close() const { set_access(0); }  // PROT_NONE
+
  private:
   struct Destroy {
     void operator()(secalloc_domain* domain) const noexcept { secalloc_domain_destroy(domain); }
@@ -86,6 +98,7 @@ class domain {
     config.quota = options.quota;
     config.fallback = options.fallback;
     config.fork = options.fork;
+    config.flags = options.keyed ? SECALLOC_DOMAIN_PKEY : 0;
     return secalloc_domain_create(&config);
   }
 

@@ -44,6 +44,7 @@ void Probe(Facts* facts) {
   facts->move = ProbeMove();
   facts->seal = ProbeSeal();
   facts->filter = ProbeFilter();
+  facts->keys = ProbeKeys();
   facts->userfaultfd = ProbeUserfaultfd();
 }
 

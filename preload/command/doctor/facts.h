@@ -31,7 +31,7 @@ struct Facts {
   SecretProbe secret;
   SecretAccounting accounting = SecretAccounting::kUnknown;
   LimitScope scope = LimitScope::kUnknown;
-  Trial lock, undump, move, seal, filter;
+  Trial lock, undump, move, seal, filter, keys;
   Userfaultfd userfaultfd;
 
   unsigned long long soft_memlock = RLIM_INFINITY, hard_memlock = RLIM_INFINITY;

@@ -104,6 +104,14 @@ Trial ProbeFilter() {
   });
 }
 
+Trial ProbeKeys() {
+#ifdef __x86_64__
+  return Try([] { return Result(syscall(SYS_pkey_alloc, 0, 0) > 0); });
+#else
+  return {ENOSPC, 0};  // The library knows those of x86 only.
+#endif
+}
+
 Userfaultfd ProbeUserfaultfd() {
   using Reach = Userfaultfd::Reach;
   const Trial call = Try([] { return TryUserfaultfd(OpenUserfaultfd(O_CLOEXEC)); });

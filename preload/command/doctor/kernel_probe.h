@@ -14,6 +14,7 @@ Trial ProbeUndump();  // MADV_DONTDUMP
 Trial ProbeMove();    // mremap(2) over other pages: how a child's copy gets into its place
 Trial ProbeSeal();    // mseal(2), and that it holds
 Trial ProbeFilter();  // a filter of seccomp(2)
+Trial ProbeKeys();    // pkey_alloc(2); ENOSPC: the processor has no keys
 
 // Replacing pages under a running program: all of its accesses wait, only those of the program
 // itself (system calls get EFAULT), or none can be made to wait.

@@ -1,4 +1,5 @@
 // The rules about what else bears on the promises: limits, privileges, sandboxes.
+#include <errno.h>
 #include <stdlib.h>
 
 #include "preload/command/common/message.h"
@@ -76,6 +77,17 @@ Finding PtraceScope(const Facts& facts) {
           facts.ptrace_scope.empty() ? BootWithFix("yama in lsm=") + "; then " + sysctl : sysctl};
 }
 
+Finding ProtectionKeys(const Facts& facts) {
+  if (facts.keys.works()) {
+    return {State::kOk, "yes", "domains can be closed and opened for each thread", ""};
+  }
+  const bool absent = facts.keys.error == ENOSPC || facts.keys.error == ENOSYS;
+  return {State::kLimited, absent ? "none" : "refused",
+          "domains can't be closed for a thread: SECALLOC_DOMAIN_PKEY is EOPNOTSUPP",
+          absent ? "a processor with protection keys (pku in /proc/cpuinfo), a kernel without nopku"
+                 : SandboxFix(facts, "pkey_alloc")};
+}
+
 constexpr Rule kRules[] = {
     {"memlock", Memlock},
     {"accounting", Accounting},
@@ -87,6 +99,7 @@ constexpr Rule kRules[] = {
     {"seccomp", Seccomp},
     {"overcommit", Overcommit},
     {"ptrace_scope", PtraceScope},
+    {"protection_keys", ProtectionKeys},
 };
 
 }  // namespace

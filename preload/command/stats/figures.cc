@@ -28,6 +28,7 @@ constexpr Figure<DomainRecord> kDomainFigures[] = {
     {"degraded_objects", "Objects that lie in ordinary memory by fallback=plain.", true,
      &DomainRecord::degraded_objects},
     {"refused_objects", "Secret allocations that failed.", true, &DomainRecord::refused_objects},
+    {"protection_keys", "Protection keys held.", false, &DomainRecord::keys},
 };
 
 constexpr Figure<PageRecord> kPageFigures[] = {

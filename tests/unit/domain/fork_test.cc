@@ -202,6 +202,66 @@ TEST_F(ForkTest, OnlyPagesInUseAreCopied) {
   EXPECT_LE(BytesOf(static_cast<Pages>(copied)), used);
 }
 
+// Some of 4000 objects of 1000 bytes, the rest of their pages given back.
+std::vector<Object> MakeSparseSecrets() {
+  std::vector<Object> all, kept;
+  for (size_t i = 0; i < 4000; ++i) {
+    bool was_zero;
+    all.push_back(test::Make(1000, i, kSecret, &was_zero));
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 500 == 0) {
+      kept.push_back(all[i]);
+    } else {
+      entry::Free(all[i].bytes, kSecret);
+    }
+  }
+  entry::Trim();
+  return kept;
+}
+
+TEST_F(ForkTest, AChildHasWhatIsLeftOfItsParentsArenas) {
+  std::vector<Object> sparse = MakeSparseSecrets();
+  const size_t used = secret_budget.used();
+  EXPECT_LT(used, size_t{5} << 20) << "nothing was given back";
+  const pid_t child = Fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (secret_budget.used() > used) _exit(21);
+    std::vector<Object> more = MakeSparseSecrets();
+    const pid_t grandchild = Fork();
+    if (grandchild < 0) _exit(22);
+    if (grandchild == 0) {
+      if (!AreIntact(more)) _exit(23);
+      Free(more);
+      if (!AreIntact(sparse)) _exit(24);
+      Free(sparse);
+      _exit(UseSecrets(secrets_));
+    }
+    if (const int end = Wait(grandchild); end != 0) _exit(end);
+    Free(more);
+    if (!AreIntact(sparse)) _exit(25);
+    Free(sparse);
+    _exit(UseSecrets(secrets_));
+  }
+  EXPECT_EQ(Wait(child), 0);
+  EXPECT_TRUE(AreIntact(sparse));
+  Free(sparse);
+}
+
+TEST_F(ForkTest, TheHandlersAloneGiveThatToo) {
+  std::vector<Object> sparse = MakeSparseSecrets();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (!AreIntact(sparse)) _exit(25);
+    Free(sparse);
+    _exit(UseSecrets(secrets_));
+  }
+  EXPECT_EQ(Wait(child), 0);
+  Free(sparse);
+}
+
 TEST_F(ForkTest, ChildrenOfAProgramWithThreadsHaveWholeSecrets) {
   const uint64_t seed = test::Seed();
   std::atomic<bool> stop = false;

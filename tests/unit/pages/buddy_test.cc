@@ -44,6 +44,21 @@ class Model {
     return first;
   }
 
+  bool AllFree(uint32_t first, uint32_t count) const {
+    const bool all = std::all_of(free_.begin() + first, free_.begin() + first + count,
+                                 [](bool free) { return free; });
+    EXPECT_EQ(buddy_.AllFree(first, count), all) << first << ", " << count;
+    return all;
+  }
+
+  void Withdraw(uint32_t first, uint32_t count) {
+    buddy_.Withdraw(first, count);
+    std::fill_n(free_.begin() + first, count, false);
+    for (uint32_t page = first; page < first + count; ++page) {
+      ASSERT_EQ(info_[page].kind, PageKind::kAbsent);
+    }
+  }
+
   // Invariants 1 to 3, and the counts.
   void Check() const {
     std::vector<uint32_t> runs(Buddy::kOrders);
@@ -104,7 +119,8 @@ TEST(Buddy, MatchesTheModelForMillionsOfSteps) {
   test::Random random(test::Seed());
   Model model;
   uint32_t given = 0;
-  std::vector<std::pair<uint32_t, uint32_t>> taken;  // first, count
+  std::vector<std::pair<uint32_t, uint32_t>> taken;  // first, count; or withdrawn
+  size_t withdrawn = 0;
   for (int step = 0; step < 3000000 && !testing::Test::HasFailure(); ++step) {
     // Phases that fill up and phases that drain: exhaustion is reached many times.
     const bool filling = step / 20000 % 2 == 0;
@@ -112,6 +128,13 @@ TEST(Buddy, MatchesTheModelForMillionsOfSteps) {
       const uint32_t count = std::min<uint32_t>(1 + random() % 300, kPages - given);
       model.Give(given, count);
       given += count;
+    } else if (random() % 16 == 0) {
+      const uint32_t first = test::Below(random, kPages);
+      const uint32_t count = 1 + test::Below(random, std::min<uint32_t>(40, kPages - first));
+      if (!model.AllFree(first, count)) continue;
+      model.Withdraw(first, count);
+      taken.push_back({first, count});
+      ++withdrawn;
     } else if (random() % 100 < (filling ? 60 : 40)) {
       const unsigned order = static_cast<unsigned>(std::countr_zero(random() | 512));
       const uint32_t first = model.Take(order);
@@ -135,6 +158,19 @@ TEST(Buddy, MatchesTheModelForMillionsOfSteps) {
   model.Check();
   EXPECT_EQ(model.buddy().free_pages(), given);
   EXPECT_GT(model.exhausted(), 10000u);
+  EXPECT_GT(withdrawn, 3000u);
+}
+
+TEST(Buddy, WhatIsWithdrawnLeavesTheRestOfItsRun) {
+  Model model;
+  model.Give(0, 64);
+  model.Withdraw(17, 3);
+  model.Check();
+  EXPECT_EQ(model.buddy().free_pages(), 61u);
+  EXPECT_EQ(model.Take(5), 32u);
+  model.Give(17, 3);
+  model.Give(32, 32);
+  EXPECT_EQ(model.Take(6), 0u);
 }
 
 TEST(Buddy, SplitsToTheSmallestAndMergesBackToOne) {

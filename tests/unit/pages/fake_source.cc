@@ -63,6 +63,9 @@ void FakeSource::Unmap(void* address, size_t length) const {
   ForEachPage(begin, length, [&](uintptr_t page) {
     book_.prepared.erase(page);
     book_.guards.erase(page);
+    // Secret pages leave no place behind that a key could stay with.
+    const bool keyed = book_.keys.erase(page) != 0;
+    EXPECT_TRUE(!keyed || protection_ == Protection::kSecret) << "a key stayed";
   });
 }
 
@@ -89,6 +92,26 @@ int FakeSource::Guard(void* address, size_t length) const {
     EXPECT_TRUE(book_.guards.insert(page).second) << "guarded twice";
   });
   return 0;
+}
+
+int FakeSource::SetKey(void* address, size_t length, unsigned key) const {
+  if (const int error = key == 0 ? 0 : refusals_->Next(); error != 0) return error;
+  if (key_error_ != 0) return key_error_;
+  EXPECT_TRUE(IsMapped(Address(address), length));
+  ForEachPage(Address(address), length, [&](uintptr_t page) {
+    if (key != 0) {
+      EXPECT_TRUE(book_.keys.emplace(page, key).second) << "under two keys";
+    } else {
+      EXPECT_EQ(book_.keys.erase(page), 1u) << "under no key";
+    }
+  });
+  return 0;
+}
+
+size_t FakeSource::KeyedBytes(unsigned key) const {
+  size_t bytes = 0;
+  for (const auto& [page, its_key] : book_.keys) bytes += its_key == key ? kPageSize : 0;
+  return bytes;
 }
 
 int FakeSource::Unguard(void* address, size_t length) const {

@@ -14,7 +14,7 @@ namespace secure_alloc::test {
 
 // Shared by the sources of one ladder, so that the Nth request of all of them can fail.
 struct Refusals {
-  long requests = 0;         // Map, Prepare and Guard calls so far
+  long requests = 0;         // Map, Prepare, Guard and SetKey calls so far
   long first = -1;           // the request that is refused, from 0; -1: none
   bool from_then_on = false; // and all later ones
   int error = 11;            // EAGAIN
@@ -36,30 +36,36 @@ class FakeSource final : public Source {
   bool Retire(void* address, size_t length) const override;
   int Guard(void* address, size_t length) const override;
   int Unguard(void* address, size_t length) const override;
+  int SetKey(void* address, size_t length, unsigned key) const override;
 
   bool IsMapped(uintptr_t address, size_t length) const;
   bool IsPrepared(uintptr_t address, size_t length) const;
   bool IsGuarded(uintptr_t page) const { return book_.guards.count(page) != 0; }
   size_t mapped_bytes() const;
+  // The pages that lie under this key.
+  size_t KeyedBytes(unsigned key) const;
   size_t guards() const { return book_.guards.size(); }
   const std::vector<Pages>& maps_asked() const { return book_.maps_asked; }
+  void ForgetMaps() { book_.maps_asked.clear(); }
   const std::vector<uintptr_t>& unmapped() const { return book_.unmapped; }
 
   void RefuseMaps(int error) { map_error_ = error; }
   void RefusePrepare(int error) { prepare_error_ = error; }
+  void RefuseKeys(int error) { key_error_ = error; }
   void RefuseGuards(int error) { guard_error_ = error; }
 
  private:
   struct Book {
     std::map<uintptr_t, size_t> mapped;  // length by start
     std::set<uintptr_t> prepared, guards;
+    std::map<uintptr_t, unsigned> keys;  // by page
     std::vector<Pages> maps_asked;
     std::vector<uintptr_t> unmapped;
   };
 
   const Protection protection_;
   Refusals* const refusals_;
-  int map_error_ = 0, prepare_error_ = 0, guard_error_ = 0;
+  int map_error_ = 0, prepare_error_ = 0, guard_error_ = 0, key_error_ = 0;
   mutable Book book_;
 };
 

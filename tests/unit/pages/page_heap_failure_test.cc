@@ -18,7 +18,10 @@ namespace {
 using test::FakeSource;
 
 constexpr PageHeapPolicy kPolicy = {
-    .first_step = 16, .last_step = 128, .record_pages = 1, .arena_pages = 0, .kept_empty = 32};
+    .first_step = 16, .last_step = 128, .record_pages = 1, .arena_pages = 0, .kept_empty = 32,
+    .file_pages = 8};
+
+constexpr unsigned kKey = 3;
 
 enum class Kind { kPlain, kGuarded, kBare };
 
@@ -34,11 +37,15 @@ class Trial {
       : refusals_(refusals), random_(seed), first_(Protection::kSecret, refusals),
         second_(Protection::kLocked, refusals) {
     heap_.SetLadder(ladder_, ladder);
+    // A key is one request more that can be refused.
+    if (ladder == 2) heap_.SetKey(kKey);
   }
 
   void Perform(int steps) {
     for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
-      if (random_() % 5 < 3) {
+      if (random_() % 16 == 0) {
+        heap_.Trim();
+      } else if (random_() % 5 < 3) {
         Take();
       } else if (!held_.empty()) {
         std::swap(held_[test::Below(random_, held_.size())], held_.back());

@@ -13,6 +13,9 @@ inline constexpr PageHeapPolicy kPolicy = {
     .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 0};
 
 class PageHeapTest : public testing::Test {
+ public:
+  explicit PageHeapTest(const PageHeapPolicy& policy = kPolicy) : policy_(policy) {}
+
  protected:
   using Run = secure_alloc::Run;  // Not testing::Test's.
 
@@ -38,12 +41,13 @@ class PageHeapTest : public testing::Test {
     return error;
   }
 
+  const PageHeapPolicy& policy_;
   Refusals refusals_;
   FakeSource first_{Protection::kSecret, &refusals_};
   FakeSource second_{Protection::kLocked, &refusals_};
   const Source* ladder_[2] = {&first_, &second_};
   Budget budget_{64 * kMiB};
-  PageHeap heap_{kPolicy, first_, &budget_};
+  PageHeap heap_{policy_, first_, &budget_};
 };
 
 }  // namespace secure_alloc::test
