@@ -58,18 +58,18 @@ inline void* New(size_t size, bool may_throw, entry::Call call) {
 #define SA_NEW [[gnu::visibility("default")]] void*
 #define SA_DELETE [[gnu::visibility("default")]] void
 
-SA_NEW operator new(size_t n) { return New(n, true, SA_CALL); }
-SA_NEW operator new[](size_t n) { return New(n, true, SA_CALL); }
-SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
-SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL); }
+SA_NEW operator new(size_t n) { return New(n, true, SA_CALL(n)); }
+SA_NEW operator new[](size_t n) { return New(n, true, SA_CALL(n)); }
+SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL(n)); }
+SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_CALL(n)); }
 
-SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
-SA_NEW operator new[](size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL); }
+SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL(n)); }
+SA_NEW operator new[](size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_CALL(n)); }
 SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_CALL);
+  return NewSlow(size_t(a), n, false, SA_CALL(n));
 }
 SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_CALL);
+  return NewSlow(size_t(a), n, false, SA_CALL(n));
 }
 
 #define SA_ANY SA_CALL_OF_ANY_DOMAIN

@@ -79,15 +79,18 @@ bool ParseStats(Piece v, Options* o) {
   return true;
 }
 
-bool ParseLockdown(Piece v, Options* o) {
-  const bool on = v.Is("1");
-  if (on || v.Is("0")) o->lockdown = on;
-  return on || v.Is("0");
+bool ParseSwitch(Piece value, bool* result) {
+  if (!value.Is("0") && !value.Is("1")) return false;
+  *result = value.Is("1");
+  return true;
 }
+bool ParseLockdown(Piece v, Options* o) { return ParseSwitch(v, &o->lockdown); }
+bool ParseTrace(Piece v, Options* o) { return ParseSwitch(v, &o->trace); }
 
 using Parse = bool (*)(Piece, Options*);
 constexpr Parse kParsers[] = {ParseScope,  ParseModules,  ParseFallback, ParseFork,
-                              ParseBudget, ParseOrdinary, ParseStats, ParseLockdown};
+                              ParseBudget, ParseOrdinary, ParseStats,    ParseLockdown,
+                              ParseTrace};
 
 void Complain(Piece pair, const char* why) {
   Line line;
@@ -140,6 +143,9 @@ const OptionHelp kOptionHelp[] = {
     {"lockdown", "0, 1",
      "1: secret arenas are sealed in place, and the process and its children can look into no "
      "process, nor be looked into, as SECALLOC_LOCKDOWN_MAPS and _CALLS say"},
+    {"trace", "0, 1",
+     "1: at exit, a line on standard error for each module that allocated: from which domain, how "
+     "often and how many bytes"},
 };
 const size_t kOptionCount = sizeof kOptionHelp / sizeof kOptionHelp[0];
 static_assert(sizeof kParsers / sizeof kParsers[0] == sizeof kOptionHelp / sizeof kOptionHelp[0]);

@@ -23,6 +23,7 @@ struct Options {
   Ordinary ordinary = Ordinary::kHardened;
   size_t budget = 0;  // bytes; 0: by the limits
   bool lockdown = false;
+  bool trace = false;
   StatsOutput stats = StatsOutput::kNone;
   char stats_path[kTextSize] = {};
   char modules[kTextSize] = {};  // globs, separated by ':'; empty: the default list

@@ -23,6 +23,7 @@ const std::vector<Known>& AllKnown() {
       {"ordinary", {"hardened", "jemalloc", "system"}, ""},
       {"stats", {"0", "1"}, "json:"},
       {"lockdown", {"0", "1"}, ""},
+      {"trace", {"0", "1"}, ""},
   };
   return known;
 }
