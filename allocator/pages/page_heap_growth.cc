@@ -5,6 +5,7 @@
 
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
+#include "allocator/base/probe.h"
 #include "allocator/base/random.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
@@ -97,7 +98,10 @@ int PageHeap::MapPages(Arena* arena, Pages count) {
     return error;
   }
   const unsigned kind = static_cast<unsigned>(arena->source->protection());
-  if (arena->grown == 0) record_.arenas[kind].Add(1);
+  if (arena->grown == 0) {
+    record_.arenas[kind].Add(1);
+    probe::ArenaCreated(bytes, kind);
+  }
   record_.mapped_bytes[kind].Add(bytes);
   if (arena->whole) {
     CountUsed(*arena, count);
@@ -130,6 +134,7 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
+    probe::ArenaReleased(arena->bytes(), static_cast<unsigned>(arena->source->protection()));
     arena->source->Unmap(arena->AddressOf(0), arena->bytes());
     if (budget_ != nullptr) budget_->Release(arena->bytes());
     NoteMemoryBack();
@@ -341,6 +346,7 @@ void PageHeap::CountFallback(unsigned rung, int error) {
   if (rung == 0) return;
   fallback_error_.store(error, std::memory_order_relaxed);
   record_.fallback_arenas.Add(1);
+  probe::ArenaDegraded(static_cast<unsigned>(ladder_[rung]->protection()), error);
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {
