@@ -6,11 +6,12 @@
 
 #define SA_EXPORT extern "C" [[gnu::visibility("default")]]
 
-// In an exported function only: the return address is that of the function it is in.
-#define SA_CALL SA_CALL_OF(::secure_alloc::Form::kMalloc)
-#define SA_CALL_OF(form)                                                              \
+// In an exported function only: the return address is that of the function it is in. `size`: the
+// bytes that it asks for.
+#define SA_CALL(size) SA_CALL_OF(size, ::secure_alloc::Form::kMalloc)
+#define SA_CALL_OF(size, form)                                                        \
   (::secure_alloc::entry::Call{                                                       \
-      ::secure_alloc::rules::DomainOf(__builtin_return_address(0)),                   \
+      ::secure_alloc::rules::DomainOf(__builtin_return_address(0), size),             \
       __builtin_return_address(0), form})
 // For calls that need no domain: the rule is not asked.
 #define SA_CALL_OF_ANY_DOMAIN SA_CALL_OF_ANY_DOMAIN_OF(::secure_alloc::Form::kMalloc)

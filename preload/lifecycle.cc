@@ -7,6 +7,7 @@
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
 #include "preload/rules.h"
+#include "preload/trace.h"
 
 namespace secure_alloc {
 namespace {
@@ -29,6 +30,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
   if (!entry::Start()) return;  // It has said why; malloc will say ENOMEM.
   if (entry::CurrentOptions().scope != Scope::kAll) WipeLockedSecretsAtEnd();
   rules::Prepare();
+  if (entry::CurrentOptions().trace) trace::Prepare();
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);
   }
@@ -37,6 +39,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
 
 [[gnu::destructor]] void OnExit() {
   WriteStatsAtExit();
+  if (entry::CurrentOptions().trace) trace::Write();
   CheckObjectsAtExit();
 }
 

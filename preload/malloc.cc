@@ -13,7 +13,7 @@ using namespace secure_alloc;
 namespace secure_alloc {
 
 void* AllocateForUnknown(size_t size, const void* caller) {
-  return entry::Allocate(size, {rules::DomainOfSlow(caller), caller});
+  return entry::Allocate(size, {rules::DomainOfSlow(caller, size), caller});
 }
 
 }  // namespace secure_alloc
@@ -23,10 +23,10 @@ SA_EXPORT void* malloc(size_t size) { return AllocateFor(size, __builtin_return_
 SA_EXPORT void free(void* ptr) { entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN); }
 
 SA_EXPORT void* calloc(size_t count, size_t size) {
-  return entry::AllocateArray(count, size, SA_CALL);
+  return entry::AllocateArray(count, size, SA_CALL(count * size));
 }
 
-SA_EXPORT void* realloc(void* ptr, size_t size) { return entry::Resize(ptr, size, SA_CALL); }
+SA_EXPORT void* realloc(void* ptr, size_t size) { return entry::Resize(ptr, size, SA_CALL(size)); }
 
 SA_EXPORT void* reallocarray(void* ptr, size_t count, size_t size) {
   size_t total;
@@ -34,11 +34,11 @@ SA_EXPORT void* reallocarray(void* ptr, size_t count, size_t size) {
     errno = ENOMEM;
     return nullptr;
   }
-  return entry::Resize(ptr, total, SA_CALL);
+  return entry::Resize(ptr, total, SA_CALL(total));
 }
 
 SA_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
-  return entry::AllocateAligned(alignment, size, SA_CALL);
+  return entry::AllocateAligned(alignment, size, SA_CALL(size));
 }
 
 // As glibc's: an alignment that is no power of two is rounded up to one, and 0 asks for none.
@@ -48,20 +48,22 @@ SA_EXPORT void* memalign(size_t alignment, size_t size) {
     errno = EINVAL;
     return nullptr;
   }
-  return entry::AllocateAligned(size_t{1} << CeilLog2(alignment), size, SA_CALL);
+  return entry::AllocateAligned(size_t{1} << CeilLog2(alignment), size, SA_CALL(size));
 }
 
 SA_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
   if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
   const int saved_errno = errno;  // POSIX: the value is returned, not set.
-  void* const object = entry::AllocateAligned(alignment, size, SA_CALL);
+  void* const object = entry::AllocateAligned(alignment, size, SA_CALL(size));
   errno = saved_errno;
   if (object == nullptr) return ENOMEM;
   *result = object;
   return 0;
 }
 
-SA_EXPORT void* valloc(size_t size) { return entry::AllocateAligned(kPageSize, size, SA_CALL); }
+SA_EXPORT void* valloc(size_t size) {
+  return entry::AllocateAligned(kPageSize, size, SA_CALL(size));
+}
 
 SA_EXPORT void* pvalloc(size_t size) {
   if (size > PTRDIFF_MAX) {
@@ -69,7 +71,7 @@ SA_EXPORT void* pvalloc(size_t size) {
     return nullptr;
   }
   const size_t rounded = size == 0 ? kPageSize : RoundUp(size, kPageSize);
-  return entry::AllocateAligned(kPageSize, rounded, SA_CALL);
+  return entry::AllocateAligned(kPageSize, rounded, SA_CALL(rounded));
 }
 
 SA_EXPORT size_t malloc_usable_size(void* ptr) {
@@ -109,10 +111,10 @@ SA_EXPORT void* recallocarray(void* ptr, size_t old_count, size_t count, size_t 
     errno = ENOMEM;
     return nullptr;
   }
-  if (ptr == nullptr) return entry::AllocateArray(1, total, SA_CALL);
+  if (ptr == nullptr) return entry::AllocateArray(1, total, SA_CALL(total));
   if (total == 0) {
     entry::FreeWiped(ptr, old_total, SA_CALL_OF_ANY_DOMAIN);
-    return entry::Allocate(0, SA_CALL);
+    return entry::Allocate(0, SA_CALL(0));
   }
-  return entry::ResizeWiped(ptr, old_total, total, SA_CALL);
+  return entry::ResizeWiped(ptr, old_total, total, SA_CALL(total));
 }

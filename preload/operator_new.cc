@@ -61,26 +61,26 @@ inline void* New(size_t size, bool may_throw, entry::Call call) {
 #define SA_NEW [[gnu::visibility("default")]] void*
 #define SA_DELETE [[gnu::visibility("default")]] void
 
-// Who calls, and by which form.
-#define SA_ONE SA_CALL_OF(Form::kNew)
-#define SA_ARRAY SA_CALL_OF(Form::kNewArray)
+// Who calls, and by which form. `n`: the bytes it asks for.
+#define SA_ONE(n) SA_CALL_OF(n, Form::kNew)
+#define SA_ARRAY(n) SA_CALL_OF(n, Form::kNewArray)
 #define SA_ANY_ONE SA_CALL_OF_ANY_DOMAIN_OF(Form::kNew)
 #define SA_ANY_ARRAY SA_CALL_OF_ANY_DOMAIN_OF(Form::kNewArray)
 
-SA_NEW operator new(size_t n) { return New(n, true, SA_ONE); }
-SA_NEW operator new[](size_t n) { return New(n, true, SA_ARRAY); }
-SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ONE); }
-SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ARRAY); }
+SA_NEW operator new(size_t n) { return New(n, true, SA_ONE(n)); }
+SA_NEW operator new[](size_t n) { return New(n, true, SA_ARRAY(n)); }
+SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ONE(n)); }
+SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ARRAY(n)); }
 
-SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_ONE); }
+SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_ONE(n)); }
 SA_NEW operator new[](size_t n, std::align_val_t a) {
-  return NewSlow(size_t(a), n, true, SA_ARRAY);
+  return NewSlow(size_t(a), n, true, SA_ARRAY(n));
 }
 SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_ONE);
+  return NewSlow(size_t(a), n, false, SA_ONE(n));
 }
 SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_ARRAY);
+  return NewSlow(size_t(a), n, false, SA_ARRAY(n));
 }
 
 SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY_ONE); }

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace secure_alloc::rules {
@@ -27,7 +28,8 @@ extern constinit std::atomic<uint64_t> table[kEntries];
 // At load, once the options are known.
 void Prepare();
 
-unsigned DomainOfSlow(const void* caller);
+// `size`: the bytes asked for, for the option trace.
+unsigned DomainOfSlow(const void* caller, size_t size);
 
 // The first bin of the domain for a call returning to `caller`; false if it is not in
 // the table.
@@ -38,17 +40,10 @@ inline bool Lookup(const void* caller, unsigned* domain) {
   return entry >> 8 == page;
 }
 
-inline unsigned DomainOf(const void* caller) {
+inline unsigned DomainOf(const void* caller, size_t size) {
   unsigned domain;
-  if (!Lookup(caller, &domain)) [[unlikely]] return DomainOfSlow(caller);
+  if (!Lookup(caller, &domain)) [[unlikely]] return DomainOfSlow(caller, size);
   return domain;
 }
-
-// Does a file name (its last component) match one of the globs, separated by ':'?
-// '*' matches any characters, '?' one.
-bool IsListed(const char* file, const char* globs);
-
-// What is listed by default, and why: rules.cc.
-extern const char kDefaultModules[];
 
 }  // namespace secure_alloc::rules

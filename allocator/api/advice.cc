@@ -7,6 +7,7 @@
 
 #include "allocator/api/foreign.h"
 #include "allocator/base/bytes.h"
+#include "allocator/base/probe.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/entry/entry.h"
 #include "allocator/heap/find.h"
@@ -59,8 +60,14 @@ bool OverlapsSpace(uintptr_t begin, uintptr_t end) {
 }
 
 int Apply(uintptr_t begin, uintptr_t end, const Advice& advice) {
-  if (advice.action == SECALLOC_MADV_SECRET) return promoter.Promote(begin, end, advice.how);
-  return promoter.Demote(begin, end, advice.how.method);
+  if (advice.action == SECALLOC_MADV_SECRET) {
+    const int error = promoter.Promote(begin, end, advice.how);
+    probe::Promotion(end - begin, error);
+    return error;
+  }
+  const int error = promoter.Demote(begin, end, advice.how.method);
+  probe::Demotion(end - begin, error);
+  return error;
 }
 
 // Where an allocation lies, and what else its pages may hold.

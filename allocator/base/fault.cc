@@ -4,6 +4,7 @@
 
 #include "allocator/base/bits.h"
 #include "allocator/base/mutex.h"
+#include "allocator/base/probe.h"
 #include "allocator/base/text.h"
 #include "allocator/os/live.h"
 #include "allocator/os/os.h"
@@ -11,7 +12,7 @@
 namespace secure_alloc {
 namespace {
 
-// What a handler is told, in the order of the enumerators.
+// What a handler and a tracer are told, in the order of the enumerators.
 constexpr const char* kKinds[] = {
     "double free", "invalid free", "overflow", "write after free", "wrong size", "wrong domain",
     "mismatch",    "mismatch",     "mismatch", "freed use",        "heap corrupted", "fork"};
@@ -84,7 +85,10 @@ void Fault(FaultKind kind, const void* caller) {
   Line line;
   line << "secure_alloc: " << Sentence(kind);
   if (caller != nullptr) line << " (called from " << Hex{Address(caller)} << ")";
+  line << " [event=fault kind=\"" << kKinds[static_cast<size_t>(kind)]
+       << "\" pid=" << uint64_t{os::ProcessId()} << "]";
   line.WriteStderr();
+  probe::Faulted(kKinds[static_cast<size_t>(kind)], caller);
   const Handler handler = handlers[current.load(std::memory_order_acquire)];
   if (handler.function != nullptr && IsFirstToFault()) {
     handler.function(kKinds[static_cast<size_t>(kind)], caller, handler.context);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "allocator/base/bits.h"
+#include "allocator/base/probe.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/domain/notice.h"
 #include "allocator/heap/standard_heaps.h"
@@ -61,7 +62,7 @@ void* Domain::AllocateOwnPages(size_t request, size_t alignment, bool at_end) {
   const os::KeyOpened opened(key());
   int error = 0;
   void* const object = heap_.AllocateOwnPages(request, alignment, at_end, &error);
-  if (object == nullptr) return Refuse(error);
+  if (object == nullptr) return Refuse(request, error);
   TellFallbacks();
   return object;
 }
@@ -102,14 +103,16 @@ void* Domain::AllocateFallback(size_t request, size_t alignment, int error) {
   if (!for_secrets_) return nullptr;
   if (fallback_ == Fallback::kPlain) {
     record_.degraded_objects.AddShared(1);
+    probe::AllocationDegraded(request, error);
     NoticePlain(error);
     return public_domain.Allocate(request, alignment);
   }
-  return Refuse(error);
+  return Refuse(request, error);
 }
 
-void* Domain::Refuse(int error) {
+void* Domain::Refuse(size_t request, int error) {
   record_.refused_objects.AddShared(1);
+  probe::AllocationRefused(request, error);
   NoticeRefused(error);
   return nullptr;
 }

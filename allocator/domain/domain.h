@@ -49,7 +49,7 @@ class Domain {
 
  private:
   void* AllocateFallback(size_t request, size_t alignment, int error);
-  void* Refuse(int error);
+  void* Refuse(size_t request, int error);
   void TellFallbacks();
 
   const char* const name_;

@@ -17,7 +17,7 @@ constinit std::atomic<unsigned> in_force{0};
 
 void AddInForce(unsigned flags) { in_force.fetch_or(flags, std::memory_order_release); }
 
-bool AnyClosed() {
+bool AnyClosed() SA_REQUIRES(SecretDomains::mutex()) {
   bool any = false;
   SecretDomains::ForEach([&any](Domain& domain) {
     MutexLock lock(domain.heap().large().mutex());

@@ -44,12 +44,17 @@ constinit Flags* flags = &own_flags;
 
 constinit std::atomic<bool> silent{false};
 
+// What a program that reads the line goes by.
+constexpr const char* kEvents[kKinds] = {"secrets_locked", "secrets_plain", "allocation_refused",
+                                         "fork_refused"};
+
 void Tell(Kind kind, const char* what, int error) {
   if (silent.load(std::memory_order_relaxed)) return;
   if ((*flags)[kind].exchange(true, std::memory_order_relaxed)) return;
   Line line;
   line << "secure_alloc: " << what << ": " << CauseAndFix(error)
-       << " (`secalloc doctor` tells more)";
+       << " (`secalloc doctor` tells more) [event=" << kEvents[kind]
+       << " errno=" << static_cast<uint64_t>(error) << " pid=" << uint64_t{os::ProcessId()} << "]";
   line.WriteStderr();
 }
 

@@ -1,5 +1,6 @@
 // What an operator must hear: one line on standard error, each kind once in a process
-// and the children it forks, with cause and fix.
+// and the children it forks, with cause and fix, and at the end the same for programs that watch:
+//   ... [event=secrets_locked errno=38 pid=1234]
 #pragma once
 
 namespace secure_alloc {

@@ -86,11 +86,12 @@ bool ParseSwitch(Piece value, bool* on) {
 }
 bool ParseLockdown(Piece v, Options* o) { return ParseSwitch(v, &o->lockdown); }
 bool ParseMismatch(Piece v, Options* o) { return ParseSwitch(v, &o->mismatch); }
+bool ParseTrace(Piece v, Options* o) { return ParseSwitch(v, &o->trace); }
 
 using Parse = bool (*)(Piece, Options*);
 constexpr Parse kParsers[] = {ParseScope,  ParseModules,  ParseFallback, ParseFork,
                               ParseBudget, ParseOrdinary, ParseStats,    ParseLockdown,
-                              ParseMismatch};
+                              ParseMismatch, ParseTrace};
 
 void Complain(Piece pair, const char* why) {
   Line line;
@@ -146,6 +147,9 @@ const OptionHelp kOptionHelp[] = {
     {"mismatch", "0, 1",
      "1: freeing by another form than the object was allocated by (malloc, new, new[]) is fatal; "
      "slower, as threads keep no caches"},
+    {"trace", "0, 1",
+     "1: at exit, a line on standard error for each module that allocated: from which domain, how "
+     "often and how many bytes"},
 };
 const size_t kOptionCount = sizeof kOptionHelp / sizeof kOptionHelp[0];
 static_assert(sizeof kParsers / sizeof kParsers[0] == sizeof kOptionHelp / sizeof kOptionHelp[0]);

@@ -24,6 +24,7 @@ struct Options {
   size_t budget = 0;  // bytes; 0: by the limits
   bool lockdown = false;
   bool mismatch = false;
+  bool trace = false;
   StatsOutput stats = StatsOutput::kNone;
   char stats_path[kTextSize] = {};
   char modules[kTextSize] = {};  // globs, separated by ':'; empty: the default list

@@ -5,6 +5,7 @@
 
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
+#include "allocator/base/probe.h"
 #include "allocator/base/random.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
@@ -98,7 +99,10 @@ int PageHeap::MapPages(Arena* arena, Pages count) {
     return error;
   }
   const unsigned kind = static_cast<unsigned>(arena->source->protection());
-  if (arena->grown == 0) record_.arenas[kind].Add(1);
+  if (arena->grown == 0) {
+    record_.arenas[kind].Add(1);
+    probe::ArenaCreated(bytes, kind);
+  }
   record_.mapped_bytes[kind].Add(bytes);
   if (arena->whole) {
     CountUsed(*arena, count);
@@ -131,6 +135,7 @@ void PageHeap::DeleteArena(Arena* arena) {
   if (arena->fork_copy != nullptr) DropCopy(arena);
   if (arena->grown > 0) {
     CountGone(*arena);
+    probe::ArenaReleased(arena->bytes(), static_cast<unsigned>(arena->source->protection()));
     UnmapFiles(arena);
     if (budget_ != nullptr) budget_->Release(BytesOf(arena->present()));
     NoteMemoryBack();
@@ -344,6 +349,7 @@ void PageHeap::CountFallback(unsigned rung, int error) {
   if (rung == 0) return;
   fallback_error_.store(error, std::memory_order_relaxed);
   record_.fallback_arenas.Add(1);
+  probe::ArenaDegraded(static_cast<unsigned>(ladder_[rung]->protection()), error);
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {

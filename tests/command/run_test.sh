@@ -43,6 +43,42 @@ test_key_is_hidden() {
   expect 0 '^  secret +[1-9]' "$secalloc" scan "$held" --key "$work/key.pem"
 }
 
+test_explain() {
+  local explain=("$secalloc" run --explain)
+  expect 0 '^secret +/.*/libcrypto.so.3 +libcrypto.so\* in the default list$' "${explain[@]}" openssl
+  expect 0 '^ordinary +/.*/libc.so.6 +not in the default list$' "${explain[@]}" openssl
+  expect 0 '^secret +/.*/openssl +openssl in modules$' "${explain[@]}" --modules=openssl openssl
+  expect 0 '^ordinary +/.*/libcrypto.so.3' env SECALLOC_OPTIONS=scope=api "${explain[@]}" openssl
+  expect 0 '^ordinary +/.*/node .*OpenSSL inside: --modules=node$' "${explain[@]}" node
+  expect 0 '^\{"program":".*"module":"[^"]*/libssl.so.3","domain":"secret"' \
+    "${explain[@]}" --json openssl
+  # What the program itself says is not there, nor the library's own row.
+  "${explain[@]}" -- bash -c 'echo it ran' >"$work/explained"
+  ! grep -e 'it ran' -e libsecure_alloc "$work/explained" || fail 'that is no explanation'
+  printf '#!/usr/bin/env bash\necho it ran\n' >"$work/explained_script"
+  chmod 755 "$work/explained_script"
+  expect 0 '^ordinary +/.*/bash ' "${explain[@]}" "$work/explained_script"
+  expect 126 'is statically linked: ' "${explain[@]}" --force "$(static_program)"
+  expect 2 'json goes with --explain' run --json true
+}
+
+# What the trace counts is what the program did, and where the rule put it.
+test_trace() {
+  local traced=("$secalloc" run --trace openssl genpkey -algorithm ED25519)
+  expect 0 '^secure_alloc: trace pid=[0-9]+ domain=secret calls=[0-9]+ bytes=[0-9]{5,} module=libcrypto.so.3$' \
+    "${traced[@]}"
+  expect 0 '^secure_alloc: trace .*domain=ordinary .*module=libc.so.6$' "${traced[@]}"
+  expect 0 '^secure_alloc: trace .*domain=ordinary .*module=libcrypto.so.3$' \
+    "$secalloc" run --scope=api --trace openssl genpkey -algorithm ED25519
+  printf '%s\n' 'import ctypes; libc = ctypes.CDLL(None)' \
+    'libc.calloc.restype = libc.realloc.restype = ctypes.c_void_p' \
+    'block = libc.calloc(1000, 1003)' 'libc.realloc(ctypes.c_void_p(block), 70000003)' \
+    >"$work/calls.py"
+  expect 0 'calls=2 bytes=71003003 module=libffi' "$secalloc" run --trace /usr/bin/python3 "$work/calls.py"
+  "$secalloc" run openssl genpkey -algorithm ED25519 2>"$work/untraced" >/dev/null
+  ! grep trace "$work/untraced" || fail 'a trace that nobody asked for'
+}
+
 test_memlock() {
   expect 0 '^8192$' prlimit --memlock=65536:8388608 "$secalloc" run --library "$marker" \
     bash -c 'ulimit -S -l'
@@ -53,11 +89,16 @@ test_exit_status_is_the_programs() {
   expect 143 '' bash -c "'$secalloc' run --library '$marker' bash -c 'kill \$\$'"
 }
 
-test_refusals() {
-  expect 127 'not found' run no-such-program-anywhere
-  expect 126 'chmod' run "$work"
+static_program() {
   echo 'int main() { return 5; }' >"$work/five.c"
   cc -static -o "$work/static" "$work/five.c"
+  echo "$work/static"
+}
+
+test_refusals() {
+  static_program >/dev/null
+  expect 127 'not found' run no-such-program-anywhere
+  expect 126 'chmod' run "$work"
   expect 126 'is statically linked: ' run "$work/static"
   cc -static-pie -o "$work/static_pie" "$work/five.c"
   expect 126 'is statically linked: ' run "$work/static_pie"
@@ -91,6 +132,8 @@ PYTHON
 
 test_usage() {
   expect 2 'did you mean --scope' run --scpoe=all true
+  expect 2 'did you mean --explain' run --explian true
+  expect 2 'did you mean --trace' run --tarce true
   expect 2 'did you mean all' run --scope=al true
   expect 2 'did you mean budget' run -o buget=1 true
   expect 2 'NAME=VALUE' run -o budget true
@@ -106,6 +149,8 @@ test_usage() {
 test_environment
 test_library_beside_the_command
 test_key_is_hidden
+test_explain
+test_trace
 test_memlock
 test_exit_status_is_the_programs
 test_refusals

@@ -109,10 +109,15 @@ Outcome WithoutNotice(Outcome outcome, const Policy& policy) {
   return outcome;
 }
 
-// The fault's line is the sentence, and the caller's address where there is a caller.
+// The fault's line is the sentence, the caller's address where there is a caller, and the same for
+// programs.
 bool IsFault(const std::string& line, const std::string& sentence) {
   const std::string fault = "secure_alloc: " + sentence;
-  return line == fault + "\n" || line.rfind(fault + " (called from 0x", 0) == 0;
+  const bool is_said = line.rfind(fault + " [event=fault kind=\"", 0) == 0 ||
+                       line.rfind(fault + " (called from 0x", 0) == 0;
+  const size_t event = line.find(" [event=fault kind=\"");
+  return is_said && event != std::string::npos && line.find("\" pid=", event) != std::string::npos &&
+         line.ends_with("]\n");
 }
 
 bool IsAsExpected(const Outcome& outcome, End end) {

@@ -9,6 +9,8 @@ without_secrets secret 100 1 forks 4 secret 100 200
 fact "children do not repeat what the parent said" said_once "locked memory"
 fact "... and have their secrets" printed_lines 4 'secret 100: 200 of 200, locked'
 
+fact "... and to programs that read it" said_once "\[event=secrets_locked errno=38 pid=[0-9]*\]\$"
+
 without_secrets forks 4 secret 100 200
 fact "children of a silent parent say it once between them" said_once "locked memory"
 

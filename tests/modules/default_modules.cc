@@ -2,6 +2,6 @@
 
 #include <stdio.h>
 
-#include "preload/rules.h"
+#include "preload/modules.h"
 
 int main() { return puts(secure_alloc::rules::kDefaultModules) < 0; }

@@ -24,6 +24,34 @@ bool SegmentCount(int fd, const Elf64_Ehdr& header, size_t* count) {
   return true;
 }
 
+// Where the file has what is loaded at `address`.
+bool OffsetOf(const ElfFile& elf, uint64_t address, uint64_t* offset) {
+  for (const Elf64_Phdr& segment : elf.segments) {
+    if (segment.p_type != PT_LOAD || address - segment.p_vaddr >= segment.p_filesz) continue;
+    *offset = segment.p_offset + (address - segment.p_vaddr);
+    return true;
+  }
+  return false;
+}
+
+// The names of the dynamic symbols, each ended by a zero byte.
+bool ReadNames(int fd, const ElfFile& elf, std::string* names) {
+  constexpr uint64_t kMost = 64 << 20;
+  uint64_t address = 0, size = 0, offset = 0;
+  for (const Elf64_Phdr& segment : elf.segments) {
+    if (segment.p_type != PT_DYNAMIC) continue;
+    Elf64_Dyn entry;
+    for (uint64_t at = 0; at + sizeof entry <= segment.p_filesz; at += sizeof entry) {
+      if (!ReadAt(fd, segment.p_offset + at, &entry) || entry.d_tag == DT_NULL) break;
+      if (entry.d_tag == DT_STRTAB) address = entry.d_un.d_ptr;
+      if (entry.d_tag == DT_STRSZ) size = entry.d_un.d_val;
+    }
+  }
+  if (size == 0 || size > kMost || !OffsetOf(elf, address, &offset)) return false;
+  names->resize(size);
+  return ReadAt(fd, offset, names->data(), size);
+}
+
 }  // namespace
 
 ElfStatus ReadElf(int fd, ElfFile* out) {
@@ -47,6 +75,15 @@ ElfStatus ReadElf(int fd, ElfFile* out) {
   if (!ReadAt(fd, header.e_phoff, segments.data(), count)) return ElfStatus::kMalformed;
   *out = {header.e_type, header.e_machine, std::move(segments)};
   return ElfStatus::kOk;
+}
+
+bool NamesSymbol(const std::string& path, const std::string& symbol) {
+  ElfFile elf;
+  std::string names;
+  const Descriptor file = OpenForReading(path);
+  if (!file.ok() || ReadElf(file.get(), &elf) != ElfStatus::kOk) return false;
+  const std::string whole = '\0' + symbol + '\0';
+  return ReadNames(file.get(), elf, &names) && names.find(whole) != std::string::npos;
 }
 
 int OwnElfMachine() {

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 
+#include <string>
 #include <vector>
 
 namespace secure_alloc {
@@ -17,6 +18,10 @@ enum class ElfStatus { kOk, kNotElf, kOtherClass, kMalformed, kUnreadable };
 
 // kOtherClass: not 64-bit little-endian, `out` is left alone. kUnreadable: see errno.
 ElfStatus ReadElf(int fd, ElfFile* out);
+
+// Does the file's dynamic symbol table name it, as its own or as another's? False also if it
+// can't be read.
+bool NamesSymbol(const std::string& path, const std::string& symbol);
 
 // The machine that this command was built for.
 int OwnElfMachine();

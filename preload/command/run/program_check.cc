@@ -21,7 +21,7 @@ constexpr char kIgnoresPreload[] =
     "the dynamic linker ignores LD_PRELOAD there; run a copy without it, as a user who may";
 
 ProgramCheck Refuse(const std::string& path, const std::string& reason, const std::string& fix) {
-  return {Verdict::kRefused, path, path + " " + reason + ": " + fix};
+  return {Verdict::kRefused, path, path + " " + reason + ": " + fix, "", ""};
 }
 
 std::string PathOfInterpreter(int fd, const Elf64_Phdr& segment) {
@@ -38,7 +38,9 @@ ProgramCheck CheckElf(const std::string& path, int fd, const ElfFile& elf) {
   for (const Elf64_Phdr& segment : elf.segments) {
     if (segment.p_type != PT_INTERP) continue;
     const std::string linker = PathOfInterpreter(fd, segment);
-    if (linker.find("ld-musl") == std::string::npos) return {Verdict::kOk, path, ""};
+    if (linker.find("ld-musl") == std::string::npos) {
+      return {Verdict::kOk, path, "", path, linker};
+    }
     return Refuse(path, "is linked with musl libc (" + linker + ")",
                   "secure_alloc needs glibc; use a build of the program for it");
   }
@@ -56,7 +58,7 @@ ProgramCheck CheckPrivileges(const std::string& path, mode_t mode) {
   if (getxattr(path.c_str(), "security.capability", nullptr, 0) > 0) {
     return Refuse(path, "has file capabilities", kIgnoresPreload);
   }
-  return {Verdict::kOk, path, ""};
+  return {Verdict::kOk, path, "", "", ""};
 }
 
 ProgramCheck CheckFile(const std::string& program, int depth);
@@ -78,7 +80,7 @@ ProgramCheck CheckFile(const std::string& program, int depth) {
   const std::string path = FindInPath(program);
   struct stat status;
   if (path.empty() || stat(path.c_str(), &status) != 0) {
-    return {Verdict::kNotFound, program, program + ": not found"};
+    return {Verdict::kNotFound, program, program + ": not found", "", ""};
   }
   if (!S_ISREG(status.st_mode) || access(path.c_str(), X_OK) != 0) {
     return Refuse(path, "can't be executed", "chmod +x, or name another program");

@@ -9,6 +9,9 @@ struct ProgramCheck {
   enum class Verdict { kOk, kNotFound, kRefused } verdict = Verdict::kOk;
   std::string path;     // what would be executed
   std::string problem;  // one sentence: the reason and the fix
+  // Of what can be protected: the file that runs in the end, a script's interpreter, and its
+  // dynamic linker.
+  std::string binary, linker;
 };
 
 // Looks `program` up as execvp(3) does, and follows "#!" lines to their interpreters.

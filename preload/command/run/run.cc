@@ -7,6 +7,7 @@
 
 #include "preload/command/common/memlock.h"
 #include "preload/command/common/message.h"
+#include "preload/command/run/explain.h"
 #include "preload/command/run/library.h"
 #include "preload/command/run/program_check.h"
 #include "preload/command/run/settings.h"
@@ -28,7 +29,10 @@ Runs an unmodified program with its secrets in memory that nothing else can read
   --stats=0|1|json:PATH           what to report when the program ends
   --lockdown                      seal secret memory, and refuse to look into processes
   --mismatch=0|1                  is it fatal to mix up malloc, new and new[]
+  --trace                         at exit, which modules allocated, from which domain, how much
   -o NAME=VALUE                   any of these
+  --explain                       run nothing: say which domain each module's allocations would
+                                  get, and why; with --json, as one JSON object
   --library PATH                  the library to preload, if it isn't beside this command
   --force                         run even a program that can't be protected
   --help                          this text
@@ -37,7 +41,7 @@ What SECALLOC_OPTIONS and LD_PRELOAD hold already is kept; the command line wins
 limit of locked memory is raised to the hard one. Symbols are bound when the program starts, as
 binding at the first call saves registers, with pieces of keys in them, on the stack; an empty
 LD_BIND_NOW in the environment leaves that as the program has it.
-Exit status: that of the program; 2 wrong usage, 126 refused, 127 not found.
+Exit status: that of the program, or 0 of --explain; 2 wrong usage, 126 refused, 127 not found.
 )";
 
 struct Request {
@@ -45,6 +49,8 @@ struct Request {
   Settings settings;
   std::string library;
   bool force = false;
+  bool explain = false;
+  bool json = false;
   bool help = false;
   Words command;
 };
@@ -55,7 +61,7 @@ int UsageError(const std::string& error) {
 }
 
 int UnknownOption(const Arguments& arguments) {
-  std::vector<std::string> names = {"--force", "--library", "--help"};
+  std::vector<std::string> names = {"--explain", "--force", "--help", "--json", "--library"};
   for (const std::string_view name : Settings::Names()) names.push_back("--" + std::string(name));
   const std::vector<std::string_view> known(names.begin(), names.end());
   return arguments.Unknown("run", known);
@@ -64,8 +70,9 @@ int UnknownOption(const Arguments& arguments) {
 // The setting that the present word makes, if it makes one, as NAME=VALUE.
 bool TakeSetting(Arguments* arguments, std::string* pair) {
   if (arguments->Value("-o", pair)) return true;
-  if (arguments->Flag("--lockdown")) {
-    *pair = "lockdown=1";
+  for (const std::string_view name : {"lockdown", "trace"}) {
+    if (!arguments->Flag("--" + std::string(name))) continue;
+    *pair = std::string(name) + "=1";
     return true;
   }
   for (const std::string_view name : Settings::Names()) {
@@ -88,6 +95,10 @@ int ParseRequest(const Words& words, Request* request) {
     } else if (arguments.Value("--library", &request->library)) {
     } else if (arguments.Flag("--force")) {
       request->force = true;
+    } else if (arguments.Flag("--explain")) {
+      request->explain = true;
+    } else if (arguments.Flag("--json")) {
+      request->json = true;
     } else if (arguments.Flag("--help") || arguments.Flag("-h")) {
       request->help = true;
       return 0;
@@ -100,12 +111,12 @@ int ParseRequest(const Words& words, Request* request) {
   }
   if (arguments.failed()) return kExitUsage;
   request->command = arguments.Rest();
+  if (request->json && !request->explain) return UsageError("--json goes with --explain");
   return request->command.empty() ? UsageError("no program given; see secalloc run --help") : 0;
 }
 
 // 0, or the exit code of a refusal.
-int CheckOrWarn(const Request& request) {
-  const ProgramCheck check = CheckProgram(request.command[0]);
+int CheckOrWarn(const Request& request, const ProgramCheck& check) {
   switch (check.verdict) {
     case ProgramCheck::Verdict::kOk:
       return 0;
@@ -115,7 +126,7 @@ int CheckOrWarn(const Request& request) {
     case ProgramCheck::Verdict::kRefused:
       break;
   }
-  if (request.force) {
+  if (request.force && !request.explain) {
     Complain("run: not protected, but --force: %s", check.problem.c_str());
     return 0;
   }
@@ -142,7 +153,8 @@ int RunCommand(const Words& words) {
     fputs(kHelp, stdout);
     return 0;
   }
-  if (const int code = CheckOrWarn(request); code != 0) return code;
+  const ProgramCheck program = CheckProgram(request.command[0]);
+  if (const int code = CheckOrWarn(request, program); code != 0) return code;
 
   std::string error;
   std::vector<std::string> libraries = {FindLibrary(request.library, &error)};
@@ -155,6 +167,7 @@ int RunCommand(const Words& words) {
   }
   const char* present = getenv("LD_PRELOAD");
   setenv("LD_PRELOAD", PreloadList(libraries, present == nullptr ? "" : present).c_str(), 1);
+  if (request.explain) return Explain(program, request.settings, request.json);
   const std::string options = request.settings.Text();
   if (!options.empty()) setenv("SECALLOC_OPTIONS", options.c_str(), 1);
   // Python's executable is bound lazily: after loading a key, parts of it lay on the stack.

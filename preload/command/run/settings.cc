@@ -24,6 +24,7 @@ const std::vector<Known>& AllKnown() {
       {"stats", {"0", "1"}, "json:"},
       {"lockdown", {"0", "1"}, ""},
       {"mismatch", {"0", "1"}, ""},
+      {"trace", {"0", "1"}, ""},
   };
   return known;
 }

@@ -13,7 +13,7 @@ namespace {
 
 auto Fields(const Options& o) {
   return std::tuple(o.scope, o.fallback, o.fork, o.ordinary, o.budget, o.stats, o.lockdown,
-                    o.mismatch, std::string(o.stats_path), std::string(o.modules));
+                    o.mismatch, o.trace, std::string(o.stats_path), std::string(o.modules));
 }
 bool AreDefaults(const Options& options) { return Fields(options) == Fields(Options{}); }
 
@@ -64,6 +64,7 @@ TEST(Options, EveryWordMeansItsValue) {
   EXPECT_FALSE(Parsed("lockdown=1,lockdown=0").lockdown);
   EXPECT_TRUE(Parsed("mismatch=1").mismatch);
   EXPECT_FALSE(Parsed("mismatch=1,mismatch=0").mismatch);
+  EXPECT_TRUE(Parsed("trace=1").trace);
 }
 
 TEST(Options, TextsAreCopiedWhole) {
@@ -97,7 +98,7 @@ TEST(Options, WhatIsNotUnderstoodChangesNothingAndIsToldInOneLine) {
   for (const char* pair :
        {"scope", "scope=", "scope=ALL", "scope=all ", " scope=all", "scope=allx", "scope=al",
         "Scope=all", "scop=all", "scopes=all", "=all", "=", "fallback=1", "fork=", "ordinary=libc",
-        "stats=2", "lockdown=2", "lockdown=", "lockdown=10", "mismatch=2", "stats=", "stats=json",
+        "stats=2", "lockdown=2", "lockdown=", "lockdown=10", "mismatch=2", "trace=yes", "stats=", "stats=json",
         "stats=json:", "stats=jsonx:/p", "modules=", "nonsense=1", "scope:all"}) {
     const std::string said = Complaint(pair);
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << pair << ": " << said;
@@ -138,7 +139,7 @@ TEST(Options, HelpNamesEveryValue) {
     const OptionHelp& help = kOptionHelp[i];
     EXPECT_NE(Complaint(std::string(help.name) + "=").find(help.values), std::string::npos);
   }
-  EXPECT_EQ(kOptionCount, 9u);
+  EXPECT_EQ(kOptionCount, 10u);
 }
 
 }  // namespace
