@@ -43,7 +43,7 @@ SA_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
 
 // As glibc's: an alignment that is no power of two is rounded up to one, and 0 asks for none.
 SA_EXPORT void* memalign(size_t alignment, size_t size) {
-  if (alignment == 0) return entry::Allocate(size, SA_CALL);
+  if (alignment == 0) return entry::Allocate(size, SA_CALL(size));
   if (alignment > PTRDIFF_MAX) {
     errno = EINVAL;
     return nullptr;

@@ -70,7 +70,9 @@ inline void* New(size_t size, bool may_throw, entry::Call call) {
 SA_NEW operator new(size_t n) { return New(n, true, SA_ONE(n)); }
 SA_NEW operator new[](size_t n) { return New(n, true, SA_ARRAY(n)); }
 SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ONE(n)); }
-SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ARRAY(n)); }
+SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept {
+  return New(n, false, SA_ARRAY(n));
+}
 
 SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_ONE(n)); }
 SA_NEW operator new[](size_t n, std::align_val_t a) {

@@ -98,8 +98,8 @@ TEST(Options, WhatIsNotUnderstoodChangesNothingAndIsToldInOneLine) {
   for (const char* pair :
        {"scope", "scope=", "scope=ALL", "scope=all ", " scope=all", "scope=allx", "scope=al",
         "Scope=all", "scop=all", "scopes=all", "=all", "=", "fallback=1", "fork=", "ordinary=libc",
-        "stats=2", "lockdown=2", "lockdown=", "lockdown=10", "mismatch=2", "trace=yes", "stats=", "stats=json",
-        "stats=json:", "stats=jsonx:/p", "modules=", "nonsense=1", "scope:all"}) {
+         "stats=2", "lockdown=2", "lockdown=", "lockdown=10", "mismatch=2", "trace=yes", "stats=",
+         "stats=json", "stats=json:", "stats=jsonx:/p", "modules=", "nonsense=1", "scope:all"}) {
     const std::string said = Complaint(pair);
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << pair << ": " << said;
     EXPECT_EQ(said.rfind("secure_alloc: ", 0), 0u) << said;
