@@ -79,7 +79,7 @@ void* Domain::AllocateGrowing(size_t request) {
   // Pages of the secret domain are charged and faulted in, used or not.
   if (this != &public_domain || request <= kMaxSlabRequest || IsImpossible(request, 1)) return nullptr;
   int error;
-  return heap_.large().Allocate({.size = request, .room = request / 4}, &error);
+  return heap_.large().Allocate(LargeRequest::Growing(request), &error);
 }
 
 int Domain::ReserveObjects(size_t request, size_t count) {

@@ -128,7 +128,11 @@ void* Resize(void* object, size_t size, Call call) {
   if (promoter.HasPromoted(object)) call.first_bin = kSecretBins;
   const bool moves_up = info.first_bin < call.first_bin;
   if (!moves_up && TryResize(object, size, call.caller)) return object;
-  if (moves_up) (void)SetAccess(object, Access::kReadWrite, call.caller);
+  if (moves_up) {
+    (void)SetAccess(object, Access::kReadWrite, call.caller);
+  } else if (void* const moved = peer == nullptr ? TryMove(object, size) : nullptr) {
+    return moved;
+  }
   void* const moved =
       Move(object, info.size, size, {std::max(info.first_bin, call.first_bin), call.caller});
   return moved != nullptr || moves_up ? moved : KeepSmaller(object, info.size, size);

@@ -244,6 +244,12 @@ bool TryResize(void* object, size_t request, const void* caller) {
   return true;
 }
 
+void* TryMove(void* object, size_t request) {
+  const unsigned bin = LoadShadow(space.ShadowOf(object)) & ~kLive;
+  if (bin != kOrdinaryBins + kLargeClass) return nullptr;
+  return ordinary_heap.large().TryMove(object, LargeRequest::Growing(request));
+}
+
 int SetAccess(void* object, Access access, const void* caller) {
   const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return EINVAL;

@@ -94,6 +94,9 @@ struct ObjectInfo {
 [[nodiscard]] bool Inspect(const void* object, const void* caller, ObjectInfo* info);
 // The asked size of a live object of ours, its check bytes unread: they may be forbidden.
 size_t ObjectSize(const void* object);
+// Changes the size of a live object of the ordinary heap by moving its pages; null if it must be
+// copied.
+[[nodiscard]] void* TryMove(void* object, size_t request);
 // Changes the asked size in place; false if the object must move.
 [[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);
 

@@ -22,6 +22,9 @@ constexpr unsigned kTicksPerLook = 16;
 constexpr uint64_t kPatience = 1000;
 constexpr Pages kLeastRest = 16;
 
+// From so many pages on, moving them is cheaper than copying, wiping and faulting in.
+constexpr Pages kLeastMoved = 32;
+
 // Far below what the 32 bits for the bytes not asked for can say.
 constexpr size_t kMaxRoom = kGiB;
 
@@ -119,11 +122,43 @@ bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
   return true;
 }
 
-bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
+bool LargeStore::TakeNewest(Pages pages, Run* newest) {
+  if (waiting_ == 0) return false;
+  *newest = queue_[waiting_ - 1].run;
+  if (newest->count < pages || newest->arena->source->protection() != Protection::kPlain) {
+    return false;
+  }
+  --waiting_;
+  waiting_bytes_ -= newest->bytes();
+  Shorten(newest, pages);
+  return true;
+}
+
+// The pages of the newest one, at another address.
+bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
+  if (pages < kLeastMoved) return false;
+  Run newest;
   {
     MutexLock lock(mutex_);
-    if (!FindWaiting(pages, alignment, run) && !TakeKept(pages, alignment, run)) return false;
+    if (!TakeNewest(pages, &newest)) return false;
   }
+  int error;
+  bool moved = TakeFresh(pages, alignment, run, &error);
+  if (moved && os::MoveAway(newest.address(), run->address(), run->bytes()) != 0) {
+    GiveBack(*run);
+    moved = false;
+  }
+  GiveBack(newest);
+  return moved;
+}
+
+bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
+  bool found;
+  {
+    MutexLock lock(mutex_);
+    found = FindWaiting(pages, alignment, run) || TakeKept(pages, alignment, run);
+  }
+  if (!found && !TakeMoved(pages, alignment, run)) return false;
   if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
   return true;
 }
@@ -199,6 +234,38 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
   ChangeSlack(extent.object, extent.size, extent.slack, slack,
               [&] { internal::InfoOf(run).slack = static_cast<uint32_t>(slack); });
   return true;
+}
+
+void* LargeStore::TryMove(void* object, const LargeRequest& request) {
+  const Run run = RunOf(object);
+  const Extent extent = ExtentOf(run);
+  const Pages pages = PagesOf(request);
+  if (request.size <= kMaxSlabRequest || std::min(run.count, pages) < kLeastMoved ||
+      extent.object != run.address()) {
+    return nullptr;
+  }
+  // Those that are promoted are known by their addresses.
+  if (promoted_pages.bytes.load(std::memory_order_relaxed) != 0) return nullptr;
+  Open(run);
+  Run fresh;
+  int error;
+  if (!TakeFresh(pages, kPageSize, &fresh, &error)) return nullptr;
+  uint8_t* const shadow = space.ShadowOf(object);
+  StoreShadow(shadow, static_cast<uint8_t>(bin_));  // Live only with its check bytes.
+  const size_t kept = std::min(run.bytes(), fresh.bytes());
+  if (os::MoveAway(run.address(), fresh.address(), kept) != 0) {
+    SetLive(shadow, bin_);
+    GiveBack(fresh);
+    return nullptr;
+  }
+  const size_t old = std::min(extent.request(), request.size);
+  WipeBytes(fresh.address() + old, std::min(kept, extent.request() + 1) - old);
+  if (kept == run.bytes()) fresh.address()[kept - 1] = 0;
+  SetExtent(fresh, 0, request.size);
+  SetLive(space.ShadowOf(fresh.address()), bin_);
+  live_bytes_.fetch_add(fresh.bytes() - run.bytes(), std::memory_order_relaxed);
+  GiveBack(run);
+  return fresh.address();
 }
 
 void LargeStore::Free(void* object, const void* caller) {

@@ -8,7 +8,7 @@
 // allocates buffers again and again makes no system calls and causes no page faults; what is
 // too long is cut. The run freed last is never handed out next, and each is checked for
 // writes after free when it is. (Making it inaccessible meanwhile costs twice what wiping and
-// checking do.) The queue holds no more than was live at once, and nothing for long: runs
+// checking do.) If only that one would do, its pages move to another address. The queue holds no more than was live at once, and nothing for long: runs
 // that wait for a second are given back when others come.
 //
 // The number of guarded objects is limited: each costs two map entries
@@ -29,6 +29,9 @@
 namespace secure_alloc {
 
 struct LargeRequest {
+  // For an object that is growing and will go on.
+  static constexpr LargeRequest Growing(size_t size) { return {.size = size, .room = size / 4}; }
+
   size_t size;
   size_t alignment = kPageSize;
   size_t room = 0;      // to grow in place by so many bytes
@@ -56,6 +59,9 @@ class LargeStore {
   void Free(void* object, const void* caller);
   // In place if the run is long enough and not twice too long. The object is accessible then.
   [[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);
+  // Elsewhere, by moving its pages instead of their bytes; null: it can't be, copy it. Ordinary
+  // objects only.
+  [[nodiscard]] void* TryMove(void* object, const LargeRequest& request);
   // Until it is freed or resized. 0 or an errno value.
   [[nodiscard]] int SetAccess(void* object, Access access);
   // Fork reads all objects: opens those that are closed, and closes them again.
@@ -87,6 +93,8 @@ class LargeStore {
   };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
+  [[nodiscard]] bool TakeNewest(Pages pages, Run* newest) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool TakeMoved(Pages pages, size_t alignment, Run* run);
   [[nodiscard]] bool TakeKept(Pages pages, size_t alignment, Run* run) SA_REQUIRES(mutex_);
   void Keep(const Run& run) SA_REQUIRES(mutex_);
   void CheckUntouched(const Run& run) const;

@@ -75,9 +75,6 @@ bool IsLocked(void* page);
 // memfd_secret(2) pages anywhere, as MapSecret() maps them; *inode names their file. The file
 // is larger than the mapping, so that a program's mremap(2) may grow it.
 [[nodiscard]] int MapSecretFile(size_t length, bool inherit, void** mapped, uint64_t* inode);
-// Moves pages over reserved space and leaves an empty mapping of the same kind behind.
-// EPERM: sealed by mseal(2). ENOMEM: no map entries, or overcommit.
-[[nodiscard]] int MoveAway(void* from, void* to, size_t length);
 // A second mapping of the same shared pages: anywhere, or null; or over what lies at `to`.
 [[nodiscard]] void* Alias(void* address, size_t length);
 [[nodiscard]] int AliasOver(void* address, void* to, size_t length);

@@ -154,6 +154,13 @@ int Move(void* from, void* to, size_t length) {
   return Failed(result) ? Error(result) : 0;
 }
 
+int MoveAway(void* from, void* to, size_t length) {
+  const long result =
+      Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(length),
+              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, Int(to));
+  return Failed(result) ? Error(result) : 0;
+}
+
 int TryMove() {
   char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * kPage, PROT_NONE, MAP_NORESERVE));
   if (pages == nullptr) return ENOMEM;

@@ -46,6 +46,9 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int MapSecret(void* address, size_t length, bool inherit, void** mapped);
 // Moves a whole mapping over [to, to + length), which it replaces.
 [[nodiscard]] int Move(void* from, void* to, size_t length);
+// Moves pages over reserved space and leaves an empty mapping of the same kind behind.
+// EPERM: sealed by mseal(2). ENOMEM: no map entries, or overcommit.
+[[nodiscard]] int MoveAway(void* from, void* to, size_t length);
 // 0 if a sandbox lets Move() through.
 [[nodiscard]] int TryMove();
 // A forked child will not have these pages.

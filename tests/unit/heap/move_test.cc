@@ -1,0 +1,113 @@
+// Large objects whose pages move to another address instead of their bytes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "allocator/heap/heap.h"
+#include "allocator/heap/standard_heaps.h"
+#include "tests/unit/heap/objects.h"
+#include "tests/unit/seed.h"
+
+namespace secure_alloc {
+namespace {
+
+using test::AreZero;
+using test::kPublic;
+using test::kSecret;
+using test::Object;
+
+constexpr size_t kSize = kMiB;
+
+class Move : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(entry::Start());
+    entry::Trim();
+  }
+  static Object New(size_t size, entry::Call call) {
+    bool was_zero = false;
+    const Object object = test::Make(size, 3, call, &was_zero);
+    EXPECT_TRUE(was_zero);
+    return object;
+  }
+};
+
+TEST_F(Move, KeepsContentsAndWipesTheTail) {
+  test::Random random(test::Seed());
+  Object object = New(kSize, kPublic);
+  for (int step = 0; step < 100; ++step) {
+    const size_t size = 300000 + random() % (3 * kSize);
+    void* const moved = TryMove(object.bytes, size);
+    ASSERT_NE(moved, nullptr);
+    ASSERT_NE(moved, object.bytes);
+    object.bytes = static_cast<unsigned char*>(moved);
+    ASSERT_EQ(entry::UsableSize(moved, kPublic), size);
+    const size_t kept = std::min(size, object.size);
+    ASSERT_TRUE(object.IsIntact(kept)) << object.size << " to " << size;
+    ASSERT_TRUE(AreZero(object.bytes + kept, size - kept)) << object.size << " to " << size;
+    // Nothing behind it but check bytes.
+    const size_t end = RoundUp(size + 1, kPageSize);
+    ASSERT_TRUE(AreZero(object.bytes + size + 1, end - size - 2)) << object.size << " to " << size;
+    object.size = size;
+    object.Fill();
+  }
+  entry::Free(object.bytes, kPublic);
+}
+
+TEST_F(Move, OnlyOrdinaryLargeObjectsAndNotToASmallSize) {
+  for (const auto& [size, call] : {std::pair{kSize, kSecret}, {size_t{1000}, kPublic}}) {
+    const Object object = New(size, call);
+    EXPECT_EQ(TryMove(object.bytes, 2 * kSize), nullptr);
+    entry::Free(object.bytes, call);
+  }
+  const Object object = New(kSize, kPublic);
+  EXPECT_EQ(TryMove(object.bytes, 40000), nullptr);
+  EXPECT_TRUE(object.IsIntact(kSize));
+  entry::Free(object.bytes, kPublic);
+}
+
+TEST_F(Move, CountsWhatIsLive) {
+  const size_t before = ordinary_heap.large().live_bytes();
+  void* object = New(kSize, kPublic).bytes;
+  for (int i = 1; i < 20; ++i) object = entry::Resize(object, (1 + i % 7) * kSize, kPublic);
+  EXPECT_GE(ordinary_heap.large().live_bytes() - before, 6 * kSize);
+  entry::Free(object, kPublic);
+  EXPECT_EQ(ordinary_heap.large().live_bytes(), before);
+}
+
+TEST_F(Move, ARunThatAloneWouldDoComesBackElsewhere) {
+  for (int i = 0; i < 20; ++i) {
+    const Object freed = New(20 * kSize, kPublic);  // More than two of them may wait.
+    entry::Free(freed.bytes, kPublic);
+    const Object next = New(20 * kSize - 5000, kPublic);
+    EXPECT_NE(next.bytes, freed.bytes);
+    entry::Free(next.bytes, kPublic);
+  }
+}
+
+using MoveDeathTest = Move;
+
+TEST_F(MoveDeathTest, TheOldPlaceFaults) {
+  const Object object = New(kSize, kPublic);
+  void* const moved = TryMove(object.bytes, 2 * kSize);
+  ASSERT_NE(moved, nullptr);
+  EXPECT_EXIT(*const_cast<volatile unsigned char*>(object.bytes) = 1,
+              testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(entry::Free(object.bytes, kPublic), testing::KilledBySignal(SIGABRT), "");
+  entry::Free(moved, kPublic);
+}
+
+TEST_F(MoveDeathTest, AnOverflowIsSeenBehindTheNewEnd) {
+  const Object object = New(kSize, kPublic);
+  unsigned char* const moved = static_cast<unsigned char*>(TryMove(object.bytes, 2 * kSize));
+  ASSERT_NE(moved, nullptr);
+  volatile unsigned char& check = moved[2 * kSize];
+  const unsigned char was = check;
+  check = static_cast<unsigned char>(was + 1);
+  EXPECT_EXIT(entry::Free(moved, kPublic), testing::KilledBySignal(SIGABRT), "");
+  check = was;
+  entry::Free(moved, kPublic);
+}
+
+}  // namespace
+}  // namespace secure_alloc
