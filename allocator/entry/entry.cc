@@ -224,8 +224,8 @@ size_t UsableSize(const void* object, Call call) {
   return PeerOf(FaultKind::kFreedUse, call.caller).usable_size(const_cast<void*>(object));
 }
 
-void FreeSized(void* object, size_t size, Call call) {
-  if (object == nullptr) return;
+void FreeSizedSlow(void* object, size_t size, Call call) {
+  if (object == nullptr || FreeFast(object, size)) return;
   ObjectInfo info;
   // An aligned object of size zero holds one byte.
   if (Inspect(object, call.caller, &info) && info.size != size && !(size == 0 && info.size == 1)) {

@@ -30,6 +30,7 @@ struct Call {
 
 void* AllocateSlow(size_t size, Call call);
 void FreeSlow(void* object, Call call);
+void FreeSizedSlow(void* object, size_t size, Call call);
 
 [[gnu::always_inline]] inline void* Allocate(size_t size, Call call) {
   if (void* const object = AllocateInline(size, call.first_bin)) [[likely]] return object;
@@ -39,6 +40,11 @@ void FreeSlow(void* object, Call call);
 // Null is fine; errno stays.
 [[gnu::always_inline]] inline void Free(void* object, Call call) {
   if (!FreeInline(object)) [[unlikely]] FreeSlow(object, call);
+}
+
+// Faults if the object was not allocated with this size.
+[[gnu::always_inline]] inline void FreeSized(void* object, size_t size, Call call) {
+  if (!FreeInline(object, size)) [[unlikely]] FreeSizedSlow(object, size, call);
 }
 
 // Zeroed, as all memory here; ENOMEM if the product overflows.
@@ -54,9 +60,6 @@ void* ResizeWiped(void* object, size_t old_size, size_t size, Call call);
 void* AllocateAligned(size_t alignment, size_t size, Call call);
 // The size asked for; 0 for null.
 size_t UsableSize(const void* object, Call call);
-// Faults if the object was not allocated with this size.
-void FreeSized(void* object, size_t size, Call call);
-
 // The same for a created domain.
 void* AllocateIn(Domain& domain, size_t size, size_t alignment);
 void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller);

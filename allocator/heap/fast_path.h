@@ -45,17 +45,19 @@ namespace secure_alloc {
   return HandOut(cache.Take(), bin, slot_size, request);
 }
 
-// False: take the slow path, nothing has happened. kMaxSize: larger slots are left to it.
-template <size_t kMaxSize>
-[[gnu::always_inline]] inline bool FreeUpTo(void* object) {
+// False: take the slow path, nothing has happened. kMaxSize: larger slots are left to it, and so
+// are objects of another size than the caller says, if he says one.
+template <size_t kMaxSize, typename... Size>
+[[gnu::always_inline]] inline bool FreeUpTo(void* object, Size... size) {
   const uint64_t granule = space.GranuleIndex(Address(object));
   if (granule >= space.granules()) [[unlikely]] return false;
   uint8_t* const shadow = space.shadow(granule);
   const uint8_t state = LoadShadow(shadow);
   const size_t slot_size = kLiveSlotSize[state];
   if (slot_size - 1 >= kMaxSize) [[unlikely]] return false;  // Zero, not live, wraps around.
-  const char* const bytes = static_cast<const char*>(object);
-  if (!CheckBytesHold(bytes, slot_size, LoadSlack(shadow))) [[unlikely]] return false;
+  const size_t slack = LoadSlack(shadow);
+  if ((... || (slot_size - slack != size))) [[unlikely]] return false;
+  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, slack)) [[unlikely]] return false;
   ThreadCache& cache = *thread_cache;
   CacheBin& bin = cache.bins[state & ~kLive];
   if (!bin.CanGive()) [[unlikely]] return false;
@@ -65,9 +67,13 @@ template <size_t kMaxSize>
   return true;
 }
 
-[[gnu::always_inline]] inline bool FreeFast(void* object) { return FreeUpTo<kMaxSlot>(object); }
-[[gnu::always_inline]] inline bool FreeInline(void* object) {
-  return FreeUpTo<kInlineBytes>(object);
+template <typename... Size>
+[[gnu::always_inline]] inline bool FreeFast(void* object, Size... size) {
+  return FreeUpTo<kMaxSlot>(object, size...);
+}
+template <typename... Size>
+[[gnu::always_inline]] inline bool FreeInline(void* object, Size... size) {
+  return FreeUpTo<kInlineBytes>(object, size...);
 }
 
 }  // namespace secure_alloc

@@ -6,10 +6,11 @@
 //
 // Freed runs are wiped and wait in a queue for the next object, so that a program that
 // allocates buffers again and again makes no system calls and causes no page faults; what is
-// too long is cut. The run freed last is never handed out next, and each is checked for
-// writes after free when it is. (Making it inaccessible meanwhile costs twice what wiping and
-// checking do.) If only that one would do, its pages move to another address. The queue holds no more than was live at once, and nothing for long: runs
-// that wait for a second are given back when others come.
+// too long is cut. The run freed last is never handed out next (if only that one would do, its
+// pages move to another address), and each is checked for writes after free when it is. (Making
+// it inaccessible meanwhile costs twice what wiping and checking do.) The queue holds no more
+// than was live at once, and nothing for long: runs that wait for a second are given back when
+// others come.
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
