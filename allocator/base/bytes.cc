@@ -8,6 +8,15 @@
 
 namespace secure_alloc {
 
+constinit size_t last_inline_byte = kInlineBytes - 1;
+
+void FindWideVectors() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2")) last_inline_byte = kWideInlineBytes - 1;
+#endif
+}
+
 void WipeBytes(void* address, size_t length) {
   std::memset(address, 0, length);
   KeepStores(address);
@@ -39,11 +48,6 @@ bool IsZeroByVectors(const char* at, const char* end) {
   }
   return _mm256_testz_si256(any, any) != 0 && IsZeroByVectors(at, end);
 }
-
-bool HasAvx2() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2");
-}
 #endif
 
 }  // namespace
@@ -51,14 +55,7 @@ bool HasAvx2() {
 bool IsZeroLong(const void* address, size_t length) {
   const char* const begin = static_cast<const char*>(address);
 #if defined(__x86_64__)
-  // The question costs a load and a test; threads that ask it first get the same answer.
-  static constinit int has_avx2 = -1;
-  int has = __atomic_load_n(&has_avx2, __ATOMIC_RELAXED);
-  if (has < 0) [[unlikely]] {
-    has = HasAvx2();
-    __atomic_store_n(&has_avx2, has, __ATOMIC_RELAXED);
-  }
-  if (has) return IsZeroAvx2(begin, begin + length);
+  if (HasWideVectors()) return IsZeroAvx2(begin, begin + length);
 #endif
   return IsZeroByVectors(begin, begin + length);
 }

@@ -10,13 +10,20 @@
 
 namespace secure_alloc {
 
+// How slots are checked and wiped: by inlined code only, so that nothing but the slow path is
+// ever called, and no larger ones; or any, by functions if need be.
+enum class Reach { kInline, kAll };
+
 // Makes a free slot an object of `request` bytes.
+template <Reach kReach = Reach::kAll>
 [[gnu::always_inline]] inline void* HandOut(void* slot, unsigned bin, size_t slot_size,
                                             size_t request) {
   char* const object = static_cast<char*>(slot);
   uint8_t* const shadow = space.ShadowOf(object);
   if (LoadShadow(shadow) != bin) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
-  if (!IsZero(object, slot_size)) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
+  const bool is_zero = kReach == Reach::kInline ? IsZeroInline(object, slot_size)
+                                                : IsZero(object, slot_size);
+  if (!is_zero) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
   const size_t slack = slot_size - request;
   StoreSlack(shadow, slack);
   SetCheckBytes(object, slot_size, slack);
@@ -33,28 +40,34 @@ namespace secure_alloc {
   return HandOut(cache.Take(), bin, cache.slot_size, request);
 }
 
-// The same for what fits a slot that is checked and wiped by inlined code, so that nothing
-// but the slow path is ever called.
+// The same for what fits a slot within the inline reach.
 [[gnu::always_inline]] inline void* AllocateInline(size_t request, unsigned first_bin) {
-  if (request - 1 >= kInlineBytes - 1) [[unlikely]] return nullptr;
+  if (request - 1 >= last_inline_byte) [[unlikely]] return nullptr;
   const unsigned bin = internal::kClassTable[request / 16] + first_bin;
   CacheBin& cache = thread_cache->bins[bin];
   if (!cache.CanTake()) [[unlikely]] return nullptr;
-  const size_t slot_size = cache.slot_size;
-  if (slot_size > kInlineBytes) __builtin_unreachable();
-  return HandOut(cache.Take(), bin, slot_size, request);
+  return HandOut<Reach::kInline>(cache.Take(), bin, cache.slot_size, request);
 }
 
-// False: take the slow path, nothing has happened. kMaxSize: larger slots are left to it, and so
-// are objects of another size than the caller says, if he says one.
-template <size_t kMaxSize, typename... Size>
-[[gnu::always_inline]] inline bool FreeUpTo(void* object, Size... size) {
+// Of a long slot what was asked for and the check bytes: the rest is zero, or that is seen when
+// the slot is handed out.
+inline void WipeSlot(void* object, size_t slot_size, size_t slack) {
+  if (slot_size - 1 <= last_inline_byte) return WipeInline(object, slot_size);
+  WipeBytes(object, slot_size - slack + 1);
+  static_cast<char*>(object)[slot_size - 1] = 0;
+}
+
+// False: take the slow path, nothing has happened. So it is for an object of another size than
+// the caller says, if he says one.
+template <Reach kReach, typename... Size>
+[[gnu::always_inline]] inline bool FreeWithin(void* object, Size... size) {
   const uint64_t granule = space.GranuleIndex(Address(object));
   if (granule >= space.granules()) [[unlikely]] return false;
   uint8_t* const shadow = space.shadow(granule);
   const uint8_t state = LoadShadow(shadow);
   const size_t slot_size = kLiveSlotSize[state];
-  if (slot_size - 1 >= kMaxSize) [[unlikely]] return false;  // Zero, not live, wraps around.
+  const size_t most = kReach == Reach::kInline ? last_inline_byte : kMaxSlot - 1;
+  if (slot_size - 1 > most) [[unlikely]] return false;  // Zero, not live, wraps around.
   const size_t slack = LoadSlack(shadow);
   if ((... || (slot_size - slack != size))) [[unlikely]] return false;
   if (!CheckBytesHold(static_cast<const char*>(object), slot_size, slack)) [[unlikely]] return false;
@@ -62,18 +75,18 @@ template <size_t kMaxSize, typename... Size>
   CacheBin& bin = cache.bins[state & ~kLive];
   if (!bin.CanGive()) [[unlikely]] return false;
   StoreShadow(shadow, static_cast<uint8_t>(state & ~kLive));
-  Wipe(object, slot_size);
+  kReach == Reach::kInline ? WipeInline(object, slot_size) : WipeSlot(object, slot_size, slack);
   bin.Give(object, cache.random);
   return true;
 }
 
 template <typename... Size>
 [[gnu::always_inline]] inline bool FreeFast(void* object, Size... size) {
-  return FreeUpTo<kMaxSlot>(object, size...);
+  return FreeWithin<Reach::kAll>(object, size...);
 }
 template <typename... Size>
 [[gnu::always_inline]] inline bool FreeInline(void* object, Size... size) {
-  return FreeUpTo<kInlineBytes>(object, size...);
+  return FreeWithin<Reach::kInline>(object, size...);
 }
 
 }  // namespace secure_alloc

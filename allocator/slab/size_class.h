@@ -66,7 +66,7 @@ constexpr unsigned ComputeClass(size_t request) {
 
 namespace internal {
 
-inline constexpr size_t kTableRequests = 1024;
+inline constexpr size_t kTableRequests = 1280;
 
 constexpr auto MakeClassTable() {
   std::array<uint8_t, kTableRequests / 16 + 1> table = {};

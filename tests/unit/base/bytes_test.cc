@@ -29,7 +29,21 @@ struct Slot {
   unsigned char* bytes;
 };
 
-TEST(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
+// With vectors of 16 bytes and, where the processor has them, of 32.
+class Bytes : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    last_inline_byte = kInlineBytes - 1;
+    if (!GetParam()) return;
+    FindWideVectors();
+    if (!HasWideVectors()) GTEST_SKIP() << "no AVX2 here";
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Vectors, Bytes, testing::Bool(), [](const auto& param_info) {
+  return param_info.param ? "Wide" : "Narrow";
+});
+
+TEST_P(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
   for (const size_t size : Sizes()) {
     Slot slot(size, kFill);
     Wipe(slot.bytes, size);
@@ -39,7 +53,7 @@ TEST(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
   }
 }
 
-TEST(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
+TEST_P(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
   for (const size_t size : Sizes()) {
     Slot slot(size, kFill);
     ASSERT_FALSE(IsZero(slot.bytes, size)) << size;
@@ -48,7 +62,7 @@ TEST(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
   }
 }
 
-TEST(Bytes, IsZeroSeesEverySingleBit) {
+TEST_P(Bytes, IsZeroSeesEverySingleBit) {
   for (const size_t size : Sizes()) {
     Slot slot(size, 0);
     const size_t step = size <= 1024 ? 1 : 61;
@@ -66,7 +80,7 @@ TEST(Bytes, IsZeroSeesEverySingleBit) {
   }
 }
 
-TEST(Bytes, LongLoopsAgreeWithTheInlinedCode) {
+TEST_P(Bytes, LongLoopsAgreeWithTheInlinedCode) {
   for (size_t size = 16; size <= 2048; size += 16) {
     Slot slot(size, 0);
     ASSERT_TRUE(IsZeroLong(slot.bytes, size));
@@ -79,7 +93,7 @@ TEST(Bytes, LongLoopsAgreeWithTheInlinedCode) {
   }
 }
 
-TEST(Bytes, WipeBytesTakesAnyAddressAndLength) {
+TEST_P(Bytes, WipeBytesTakesAnyAddressAndLength) {
   for (size_t offset = 0; offset < 17; ++offset) {
     for (size_t size = 0; size < 70; ++size) {
       Slot slot(128, kFill);
