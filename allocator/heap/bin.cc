@@ -22,11 +22,15 @@ constexpr size_t kPopulateAfter = 3;
 // What a store may hold of small slots: several batches.
 constexpr size_t kStoreBytes = 128 * kKiB;
 
+// Each stored slot keeps its slab: 256 KiB with the largest slots.
+constexpr size_t kLargestStored = 4 * kKiB;
+
 }  // namespace
 
 void Bin::SetStore(unsigned bin, void** store) {
   MutexLock lock(mutex_);
   const SlabShape& shape = kShapes[bin];
+  if (shape.slot_size > kLargestStored) return;
   const unsigned fitting = static_cast<unsigned>(kStoreBytes / shape.slot_size);
   store_limit_ = std::clamp(fitting, shape.cache_capacity * 1u, kStoreSlots);
   store_ = store;
