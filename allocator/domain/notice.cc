@@ -15,8 +15,8 @@ namespace {
 const char* CauseAndFix(int error) {
   switch (error) {
     case ENOSYS:
-      return "this kernel has no memfd_secret(2); use Linux 5.14 or later, before 6.5 with "
-             "secretmem.enable=1 on its command line";
+      return "this kernel has no memfd_secret(2), or a sandbox hides it; use Linux 5.14 or later, "
+             "before 6.5 with secretmem.enable=1 on its command line";
     case EPERM:
     case EACCES:
       return "a sandbox refuses memfd_secret(2) or mremap(2); allow it in the container's seccomp profile";

@@ -31,6 +31,12 @@ test_library_beside_the_command() {
   done
 }
 
+test_without_proc() {
+  unshare -m true 2>/dev/null || { echo 'SKIP: machine: no unshare(2) here'; return; }
+  expect 0 "^LD_PRELOAD=.*/prefix/bin/lib" unshare -m sh -c 'umount -l /proc; "$0" run env' \
+    "$work/prefix/bin/secalloc"
+}
+
 # The library of the build is found without being named, and does its work.
 test_key_is_hidden() {
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$work/key.pem" \
@@ -148,6 +154,7 @@ test_usage() {
 
 test_environment
 test_library_beside_the_command
+test_without_proc
 test_key_is_hidden
 test_explain
 test_trace

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,8 +18,10 @@ std::string RealPath(const std::string& path) {
   return text;
 }
 
+// Without /proc, as in a bare chroot(2), by what execve(2) was given.
 std::string OwnFolder() {
-  const std::string self = RealPath("/proc/self/exe");
+  std::string self = RealPath("/proc/self/exe");
+  if (self.empty()) self = RealPath(reinterpret_cast<const char*>(getauxval(AT_EXECFN)));
   return self.substr(0, self.rfind('/') + 1);
 }
 
