@@ -109,7 +109,7 @@ int PageHeap::MapPages(Arena* arena, Pages count) {
   } else {
     arena->buddy.Give(arena->grown, count);
   }
-  arena->grown += count;
+  __atomic_store_n(&arena->grown, arena->grown + count, __ATOMIC_RELAXED);  // See Covers().
   // A child made now must find a copy of what comes to lie here.
   if (fork_under_way_ && arena->source->in_child() == InChild::kAbsent) {
     const int copy_error = MakeCopy(arena);

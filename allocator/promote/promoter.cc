@@ -47,7 +47,7 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
   }
   MutexLock lock(mutex_);
   os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
-  promoted_pages.release = ReleasePromoted;
+  promoted_pages.release.store(ReleasePromoted, std::memory_order_relaxed);
   ++call_;
   if (registry_.Overlaps(begin, end)) {
     if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
