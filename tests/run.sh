@@ -2,7 +2,7 @@
 # The test command: tests/run.sh
 #
 # Installs what is missing, builds everything, runs all tests of Bazel, examples/quickstart.sh,
-# tests/fuzz/run.sh and tests/vm/run.sh.
+# tests/fuzz/run.sh, tests/sanitizers.sh, clang's analysis of locks and tests/vm/run.sh.
 # The last line is `N passed, N failed`, with `, N skipped` if any was. The exit status is 0 only
 # if none failed.
 #
@@ -20,18 +20,12 @@ say() {
 # Tests that Bazel doesn't run: name, result and log of each.
 OTHERS=()
 
-run_quickstart() {
-  local result=passed
-  say 'examples/quickstart.sh'
-  examples/quickstart.sh 2>&1 | tee "${WORK}/quickstart.log" || result=failed
-  OTHERS+=(examples/quickstart.sh "${result}" "${WORK}/quickstart.log")
-}
-
-run_fuzz() {
-  local result=passed
-  say 'tests/fuzz/run.sh'
-  tests/fuzz/run.sh 2>&1 | tee "${WORK}/fuzz.log" || result=failed
-  OTHERS+=(tests/fuzz/run.sh "${result}" "${WORK}/fuzz.log")
+# run_other COMMAND...: one more test.
+run_other() {
+  local result=passed log="${WORK}/${#OTHERS[@]}.log"
+  say "$*"
+  "$@" 2>&1 | tee "${log}" || result=failed
+  OTHERS+=("$*" "${result}" "${log}")
 }
 
 # A test for each case and kernel.
@@ -61,8 +55,10 @@ main() {
   bazel test --keep_going --nocache_test_results --local_test_jobs=2 --test_output=summary \
     --build_event_json_file="${WORK}/events" //... || true # summarize.py finds what failed
 
-  run_quickstart
-  run_fuzz
+  run_other examples/quickstart.sh
+  run_other tests/fuzz/run.sh
+  run_other tests/sanitizers.sh
+  run_other tools/check_static.sh locks
   run_guests
   /usr/bin/python3 -B tests/summarize.py "${WORK}/targets" "${WORK}/events" "${OTHERS[@]}"
 }

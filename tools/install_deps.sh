@@ -17,7 +17,7 @@ BENCH=(apache2-utils g++ ghostscript git libclang-rt-19-dev libjemalloc2 libmima
   libtcmalloc-minimal4 lua5.4 nginx-light openssl perl python3-matplotlib redis-server redis-tools
   sqlite3 z3)
 QUICKSTART=(gdb openssl python3 redis-server)
-TEST=(botan bsdutils clang cmake coreutils curl dropbear-bin g++ gdb git gnupg gnutls-bin
+TEST=(botan bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg gnutls-bin
   libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
   libpython3.11-testsuite libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss
   lighttpd-mod-wolfssl lua5.4 mandoc nginx-light openssh-client openssl perl pkg-config postgresql

@@ -143,10 +143,12 @@ int MoveWatched(int file, void* from, void* to, size_t length) {
   return error;
 }
 
-void* Alias(void* address, size_t length) {
+int Alias(void* address, size_t length, void** alias) {
   const long result =
       Syscall(__NR_mremap, Int(address), 0, static_cast<long>(length), MREMAP_MAYMOVE);
-  return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
+  if (Failed(result)) return Error(result);
+  *alias = reinterpret_cast<void*>(result);
+  return 0;
 }
 
 int AliasOver(void* address, void* to, size_t length) {

@@ -51,10 +51,13 @@ struct Arena {
   Pages PageOf(uintptr_t address) const {
     return static_cast<Pages>((address - base) >> kPageShift);
   }
-  bool Covers(uintptr_t address) const { return address - base < BytesOf(grown); }
+  // Without the page heap's lock. Relaxed: who knows an object there has seen the arena grow so far.
+  bool Covers(uintptr_t address) const {
+    return address - base < BytesOf(__atomic_load_n(&grown, __ATOMIC_RELAXED));
+  }
   void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
   bool IsPresent(Pages page) const {
-    return absent == 0 || info[page].kind != PageKind::kAbsent;
+    return absent == 0 || KindOf(info[page]) != PageKind::kAbsent;
   }
   Pages present() const { return grown - absent; }
   Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }

@@ -34,7 +34,7 @@ Buddy::FreeRun Buddy::GiveRun(uint32_t first, unsigned order) {
   }
   while (order + 1 < kOrders) {
     const uint32_t other = first ^ (1u << order);
-    if (other + (1u << order) > pages_ || info_[other].kind != PageKind::kFreeHead ||
+    if (other + (1u << order) > pages_ || KindOf(info_[other]) != PageKind::kFreeHead ||
         info_[other].order != order) {
       break;
     }
@@ -65,7 +65,8 @@ uint32_t Buddy::Take(unsigned order) {
 
 bool Buddy::AllFree(uint32_t first, uint32_t count) const {
   return std::all_of(info_ + first, info_ + first + count, [](const PageInfo& info) {
-    return info.kind == PageKind::kFreeHead || info.kind == PageKind::kFreeBody;
+    const PageKind kind = KindOf(info);
+    return kind == PageKind::kFreeHead || kind == PageKind::kFreeBody;
   });
 }
 

@@ -37,6 +37,17 @@ struct PageInfo {
   uint8_t start;   // first page of a large run: granules before the object
 };
 
+// Relaxed: who owns a run says more of its pages (a slab) without the lock under which others
+// look whether they are free or in use. They are not free, and in use, before and after.
+inline PageKind KindOf(const PageInfo& info) {
+  return static_cast<PageKind>(
+      __atomic_load_n(reinterpret_cast<const uint8_t*>(&info.kind), __ATOMIC_RELAXED));
+}
+inline void SayKind(PageInfo& info, PageKind kind) {
+  __atomic_store_n(reinterpret_cast<uint8_t*>(&info.kind), static_cast<uint8_t>(kind),
+                   __ATOMIC_RELAXED);
+}
+
 class Buddy {
  public:
   static constexpr unsigned kOrders = 16;  // up to 2^15 pages: 128 MiB

@@ -152,7 +152,7 @@ void PageHeap::PurgeIfDue() {
     if (arena->whole) continue;
     for (Pages page = 0; page < arena->grown;) {
       const PageInfo& info = arena->info[page];
-      const Pages count = info.kind == PageKind::kFreeHead ? Pages{1} << info.order : 1;
+      const Pages count = KindOf(info) == PageKind::kFreeHead ? Pages{1} << info.order : 1;
       if (count >= kLeastPurged) {
         SA_CHECK(os::Discard(arena->AddressOf(page), BytesOf(count)) == 0);
       }
@@ -285,7 +285,7 @@ bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* gua
   MutexLock lock(mutex_);
   *guarded = true;
   const size_t total =
-      size_t{count} + 2 * kMargin + (alignment > kPageSize ? PagesFor(alignment) : 0);
+      size_t{count} + 2 * size_t{kMargin} + (alignment > kPageSize ? PagesFor(alignment) : 0);
   if (total > LargestArena()) return TryTakeWhole(count, alignment, run, error);
   if (!TakeLarge(count, kMargin, alignment, run, error)) return false;
   *guarded = GuardEnds(*run);

@@ -82,7 +82,7 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
   } else if (padding != 0) {
     arena->base = RoundUp(first_span + BytesOf(kMargin), alignment);
   } else {
-    const size_t room = spans * kSpanSize / kPageSize - capacity - 2 * kMargin + 1;
+    const size_t room = spans * kSpanSize / kPageSize - capacity - 2 * size_t{kMargin} + 1;
     arena->base = first_span + BytesOf(kMargin + static_cast<Pages>(RandomWord() % room));
   }
   if (!whole) arena->buddy.Init(arena->info, capacity);
@@ -109,7 +109,7 @@ int PageHeap::MapPages(Arena* arena, Pages count) {
   } else {
     arena->buddy.Give(arena->grown, count);
   }
-  arena->grown += count;
+  __atomic_store_n(&arena->grown, arena->grown + count, __ATOMIC_RELAXED);  // See Covers().
   // A child made now must find a copy of what comes to lie here.
   if (fork_under_way_ && arena->source->in_child() == InChild::kAbsent) {
     const int copy_error = MakeCopy(arena);
@@ -196,7 +196,7 @@ void PageHeap::LearnFromGrowth() {
   gave_back_ = false;
   const size_t share = budget_ == nullptr ? SIZE_MAX : budget_->limit() / kMostKeptShare;
   const size_t most = std::min<size_t>(policy_.last_step, share >> kPageShift);
-  kept_empty_ = std::max(kept_empty_, static_cast<Pages>(std::min<size_t>(2 * kept_empty_, most)));
+  kept_empty_ = std::max(kept_empty_, static_cast<Pages>(std::min(2 * size_t{kept_empty_}, most)));
 }
 
 // --- Sealing -----------------------------------------------------------------------

@@ -9,8 +9,9 @@
 namespace secure_alloc {
 
 struct PromotedPages {
-  std::atomic<size_t> bytes{0};  // in the space; relaxed: who frees pages has seen them promoted
-  void (*release)(void* address, size_t length) = nullptr;  // set before bytes
+  // In the space. Relaxed: who frees pages has seen them promoted, and so all that was set before.
+  std::atomic<size_t> bytes{0};
+  std::atomic<void (*)(void* address, size_t length)> release{nullptr};  // set before bytes
 };
 extern constinit PromotedPages promoted_pages;
 
@@ -19,7 +20,7 @@ extern constinit PromotedPages promoted_pages;
 inline void MakeOrdinary(void* address, size_t length) {
   if (promoted_pages.bytes.load(std::memory_order_relaxed) == 0) [[likely]]
     return;
-  promoted_pages.release(address, length);
+  promoted_pages.release.load(std::memory_order_relaxed)(address, length);
 }
 
 }  // namespace secure_alloc

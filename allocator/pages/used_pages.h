@@ -8,8 +8,9 @@ namespace secure_alloc {
 inline bool InUse(const Arena& arena, Pages page) {
   if (arena.whole) return true;
   const PageInfo& info = arena.info[page];
-  return info.prepared && (info.kind == PageKind::kAllocated || info.kind == PageKind::kSlab ||
-                           info.kind == PageKind::kLarge);
+  const PageKind kind = KindOf(info);
+  return info.prepared &&
+         (kind == PageKind::kAllocated || kind == PageKind::kSlab || kind == PageKind::kLarge);
 }
 
 // Calls `visit(first, count)` for each stretch of pages that are `wanted(page)` until it returns

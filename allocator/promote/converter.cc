@@ -231,10 +231,11 @@ int Converter::PlaceStopped(char* place, size_t length, int protection, char* fr
 
 int Converter::Demote(char* place, size_t length, int protection, char** alias, size_t* done) {
   *done = 0;
-  char* const secret =
-      Refused(Step::kAlias) != 0 ? nullptr : static_cast<char*>(os::Alias(place, length));
-  if (secret == nullptr) return ENOMEM;
-  int error = MakeAccessible(secret, length, protection);
+  void* aliased = nullptr;
+  int error = Refused(Step::kAlias) ?: os::Alias(place, length, &aliased);
+  if (error != 0) return error;
+  char* const secret = static_cast<char*>(aliased);
+  error = MakeAccessible(secret, length, protection);
   char* fresh = nullptr;
   if (error == 0) {
     if (Refused(Step::kFresh) == 0) fresh = static_cast<char*>(os::MapAnonymous(length));

@@ -47,7 +47,7 @@ int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
   }
   MutexLock lock(mutex_);
   os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
-  promoted_pages.release = ReleasePromoted;
+  promoted_pages.release.store(ReleasePromoted, std::memory_order_relaxed);
   ++call_;
   if (registry_.Overlaps(begin, end)) {
     if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
@@ -148,7 +148,7 @@ int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
     const Piece piece = registry_.piece(index);
     const uintptr_t until = std::min(end, piece.end());
     const int error = DemotePiece(index, std::max(at, piece.begin), until, converter);
-    if (error != 0) return Translate(error);
+    if (error != 0) return error == EPERM ? EPERM : Translate(error);  // Sealed.
     at = until;
   }
   ++demotions_;
@@ -218,12 +218,11 @@ void Promoter::Release(uintptr_t begin, uintptr_t end) {
     const size_t length = until - at;
     char* const pages = reinterpret_cast<char*>(at);
     WipeBytes(pages, length);
-    char* const alias =
-        registry_.Reserve() ? static_cast<char*>(os::Alias(pages, length)) : nullptr;
-    // Without a map entry they stay secret for now, and are zero.
-    if (alias != nullptr) {
+    void* alias;
+    // Without a map entry, or sealed, they stay secret for now, and are zero.
+    if (registry_.Reserve() && os::Alias(pages, length, &alias) == 0) {
       if (os::MapAnonymousOver(pages, length, kAccess) == 0) {
-        KeepOrUnmap(index, at, until, alias);
+        KeepOrUnmap(index, at, until, static_cast<char*>(alias));
       } else {
         os::Unmap(alias, length);
       }

@@ -23,9 +23,10 @@ int CopyFrom(const Piece& piece, char* to) {
     std::memcpy(to, piece.address(), piece.bytes());
     return 0;
   }
-  void* const alias = os::Alias(piece.address(), piece.bytes());
-  if (alias == nullptr) return ENOMEM;
-  const int error = os::ProtectAs(alias, piece.bytes(), os::kReadable);
+  void* alias;
+  int error = os::Alias(piece.address(), piece.bytes(), &alias);
+  if (error != 0) return error;
+  error = os::ProtectAs(alias, piece.bytes(), os::kReadable);
   if (error == 0) std::memcpy(to, alias, piece.bytes());
   os::Unmap(alias, piece.bytes());
   return error;
@@ -58,6 +59,13 @@ int Promoter::MakeCopies() {
   if (error == 0 && registry_.Overlaps(frame - kForkFrames, frame + kPageSize)) error = EBUSY;
   for (size_t i = 0; i < registry_.file_count() && error == 0; ++i) {
     error = MakeCopy(registry_.file(i));
+  }
+  // Unreadable and sealed: found out now, as FillCopies() comes when fork can't fail any more.
+  for (size_t i = 0; i < registry_.count() && error == 0; ++i) {
+    const Piece& piece = registry_.piece(i);
+    if ((piece.protection & os::kReadable) == 0) {
+      error = CopyFrom(piece, registry_.FileOf(piece).copy + piece.first_page * kPageSize);
+    }
   }
   // The child will have to move them into place, and can't refuse to be.
   if (error == 0) error = os::TryMove();

@@ -129,15 +129,17 @@ struct SlabPolicy {
   unsigned max_cached;
   unsigned min_cached;
   unsigned max_reserve;
-  size_t row_bytes;  // up to 64 of the smallest slots
+  unsigned reserve_share;  // the reserve is at most this part of the cache, less than half
+  size_t row_bytes;        // up to 64 of the smallest slots
 };
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
     .min_slots = 8, .min_order = 2, .cache_bytes = 64 * kKiB,
-    .max_cached = 512, .min_cached = 8, .max_reserve = 8, .row_bytes = 2 * kKiB};
+    .max_cached = 512, .min_cached = 8, .max_reserve = 8, .reserve_share = 4,
+    .row_bytes = 2 * kKiB};
 inline constexpr SlabPolicy kSecretSlabs = {
     .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
-    .max_cached = 64, .min_cached = 4, .max_reserve = 4, .row_bytes = 0};
+    .max_cached = 64, .min_cached = 6, .max_reserve = 4, .reserve_share = 3, .row_bytes = 0};
 
 constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
   const size_t slot = SlotSizeOf(size_class);
@@ -153,7 +155,8 @@ constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
                           : fitting > policy.max_cached ? policy.max_cached
                                                         : fitting;
   size_t reserve = 1;
-  while (reserve * 2 <= policy.max_reserve && reserve * 2 <= capacity / 4) reserve *= 2;
+  const size_t most = std::min<size_t>(policy.max_reserve, capacity / policy.reserve_share);
+  while (reserve * 2 <= most) reserve *= 2;
   const size_t row = std::max<size_t>(std::bit_floor(policy.row_bytes / slot), 1);
   return {.slot_size = static_cast<uint16_t>(slot),
           .order = static_cast<uint8_t>(order),

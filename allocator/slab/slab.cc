@@ -25,7 +25,7 @@ Slab* Slab::Make(const Run& run, unsigned bin) {
     StoreShadow(space.ShadowOf(slab->SlotAt(i)), static_cast<uint8_t>(bin));
   }
   for (Pages page = run.first; page < run.first + run.count; ++page) {
-    run.arena->info[page].kind = PageKind::kSlab;
+    SayKind(run.arena->info[page], PageKind::kSlab);
     run.arena->info[page].first = run.first;
   }
   return slab;
@@ -35,7 +35,7 @@ Run Slab::Unmake() {
   uint8_t* const shadow = space.ShadowOf(run_.address());
   WipeBytes(shadow, run_.bytes() >> kGranuleShift);
   for (Pages page = run_.first; page < run_.first + run_.count; ++page) {
-    run_.arena->info[page].kind = PageKind::kAllocated;
+    SayKind(run_.arena->info[page], PageKind::kAllocated);
   }
   return run_;
 }

@@ -19,6 +19,8 @@ namespace entry = secure_alloc::entry;
 namespace {
 
 constexpr size_t kPage = 4096, kPages = 12, kObjects = 4;
+// Far below where the kernel maps things: what is unmapped here stays a hole.
+char* const kPlace = reinterpret_cast<char*>(uintptr_t{1} << 45);
 constexpr int kUnmapped = -1;
 constexpr int kProtections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE};
 constexpr int kMethods[] = {0, SECALLOC_BY_FAULTS, SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING};
@@ -45,11 +47,10 @@ bool AllAre(const char* bytes, size_t size, char value) {
 class Pages {
  public:
   Pages() {
-    begin_ = static_cast<char*>(mmap(nullptr, kPages * kPage, kWritable,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    Must(begin_ != MAP_FAILED);
+    Must(mmap(kPlace, kPages * kPage, kWritable, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+              -1, 0) == kPlace);
   }
-  ~Pages() { Must(munmap(begin_, kPages * kPage) == 0); }
+  ~Pages() { Must(munmap(kPlace, kPages * kPage) == 0); }
 
   void Step(Choices& choices) {
     const size_t first = choices.Byte() % kPages, count = 1 + choices.Byte() % (kPages - first);
@@ -83,7 +84,7 @@ class Pages {
     char content = 0;
   };
 
-  char* at(size_t page) const { return begin_ + page * kPage; }
+  static char* at(size_t page) { return kPlace + page * kPage; }
 
   bool AreMapped(size_t first, size_t count) const {
     for (size_t i = first; i < first + count; ++i) {
@@ -182,7 +183,6 @@ class Pages {
     Must(ended == child && status == 0);
   }
 
-  char* begin_;
   Page pages_[kPages];
 };
 

@@ -13,6 +13,12 @@
 namespace secure_alloc::test {
 namespace {
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 constexpr int kErrno = 77;  // Success must leave it alone.
 
 bool IsRefusal(int error) {
@@ -97,7 +103,9 @@ void Worker::Free(Object& object) {
 }
 
 void Worker::Convert(const Object& object) {
-  constexpr int kMethods[] = {0, SECALLOC_BY_FAULTS, SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING};
+  // The thread sanitizer has a thread of its own that blocks all signals: none can be stopped.
+  constexpr int kMethods[] = {0, SECALLOC_BY_FAULTS, SECALLOC_BY_USER_FAULTS,
+                              kThreadSanitizer ? 0 : SECALLOC_BY_STOPPING};
   if (object.bytes == nullptr || IsSecret(object)) return;
   const int advice = random_() % 3 == 0 ? SECALLOC_MADV_NORMAL : SECALLOC_MADV_SECRET;
   const bool done = secalloc_mark(object.bytes, advice | kMethods[random_() % 4]) == 0;
@@ -125,33 +133,43 @@ int Worker::BeAChild() {
   return counts_.failures == failures ? 0 : 2;
 }
 
-void Worker::Fork() {
+bool Worker::TryFork() {
   if (BeginFork() != 0) {
     ++counts_.forks_refused;
-    return;
+    return false;
   }
   const pid_t child = fork();
   EndFork();
   if (child == 0) _exit(BeAChild());
   if (child < 0 && (errno == EAGAIN || errno == ENOMEM)) {
     ++counts_.forks_refused;
-    return;
+    return false;
   }
   int status = -1;
   pid_t ended;
   do {
     ended = waitpid(child, &status, 0);
   } while (ended < 0 && errno == EINTR);
-  if (!Check(ended == child, "a fork works")) return;
-  Check(status == 0, "a child has whole secrets and a working heap");
+  Check(ended == child && status == 0, "a child has whole secrets and a working heap");
   ++counts_.forks;
+  return true;
+}
+
+void Worker::MakeRoom() {
+  for (Cell& cell : cells_) {
+    std::lock_guard lock(cell.mutex);
+    if (random_() % 8 != 0) Clear(cell, counts_);
+  }
+  entry::Trim();
 }
 
 void Worker::Work(const std::atomic<bool>& stop) {
   while (!stop && counts_.failures == 0) {
     const uint64_t kind = random_() % 100000;
     if (kind < 15) {
-      Fork();
+      if (TryFork()) continue;
+      MakeRoom();
+      (void)TryFork();  // A limit may be spent.
     } else if (kind < 20) {
       entry::Trim();
     } else if (kind < 200) {

@@ -45,7 +45,10 @@ class Worker {
   void Free(Object& object);
   // Its pages become secret or ordinary, by some method.
   void Convert(const Object& object);
-  void Fork();
+  // False: refused.
+  [[nodiscard]] bool TryFork();
+  // Frees most of what all share.
+  void MakeRoom();
   int BeAChild();
   size_t RandomSize();
   // Counts a failure and tells the sentence unless it holds.

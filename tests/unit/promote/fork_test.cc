@@ -71,6 +71,31 @@ TEST_P(Copies, AreTheChildsOwn) {
   EXPECT_TRUE(range.IsIntact());
 }
 
+// What a program has sealed: the child's is not. Unreadable pages can't be had, which fork says.
+TEST(Sealed, MemoryIsCopiedOrForkFails) {
+  const int result = InChild(Fork, [] {
+    constexpr long kMseal = 462;
+    Range range(3);
+    if (range.Advise(SECALLOC_MADV_SECRET) != 0) return 1;
+    if (syscall(kMseal, range.at(0), kPage, 0) != 0) return 77;
+    if (range.Advise(SECALLOC_MADV_NORMAL) != EPERM || !test::IsSecret(range.at(0))) return 2;
+    if (InChild(Fork, [&] {
+          if (!range.IsIntact() || mprotect(range.at(0), kPage, PROT_READ) != 0) return 1;
+          return mprotect(range.at(0), kPage, PROT_READ | PROT_WRITE);
+        }) != 0) {
+      return 3;
+    }
+    if (mprotect(range.at(1), kPage, PROT_NONE) != 0) return 4;
+    if (InChild(Fork, [] { return 0; }) != 0) return 5;
+    if (syscall(kMseal, range.at(1), kPage, 0) != 0) return 6;
+    if (Fork() != -1) return 7;
+    range.Disown();  // It can't be unmapped.
+    return 0;
+  });
+  if (result == 77) GTEST_SKIP() << "SKIP: kernel: no mseal(2) before Linux 6.10";
+  EXPECT_EQ(result, 0);
+}
+
 // Objects of both heaps and of the C library, on promoted pages, are used by parent and child.
 TEST_P(Copies, HoldHeaps) {
   char* ordinary[100];
