@@ -9,7 +9,7 @@
 #   start         starting and ending /bin/true
 #   fork          a fork with secrets in use
 #   tls           TLS handshakes of openssl s_server and nginx
-#   programs      secret arenas and pages of real servers, and their resident memory
+#   programs      secret files and pages of real servers, and their resident memory
 #
 #   --repeat N    repetitions of each time (default 5)
 #   --quick       one repetition of next to nothing: to see that it works

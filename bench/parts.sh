@@ -132,8 +132,8 @@ measure_tls() {
   done
 }
 
-# Files of secret memory that a process has mapped: one for each arena.
-secret_arenas() {
+# Files of secret memory that a process has mapped: one for each 64 KiB of an arena.
+secret_files() {
   awk '/\/secretmem \(deleted\)$/ { print $4, $5 }' "/proc/$1/maps" | sort -u | wc -l
 }
 
@@ -156,7 +156,7 @@ examine_program() {
     "$1, resident memory" KiB "$2" "$(resident_kib "$3")"
   [[ "$2" == ours ]] || return 0
   printf '%s\t%s\t%s\t%s\n' \
-    "$1, secret arenas" arenas ours "$(secret_arenas "$3")" \
+    "$1, secret files" files ours "$(secret_files "$3")" \
     "$1, secret pages" pages ours "$(($(secret_kib "$3") * 1024 / $(getconf PAGESIZE)))" \
     "$1, its processes" processes ours "$(process_tree "$3" | wc -l)" \
     "$1, secret pages of all processes" pages ours \
