@@ -144,7 +144,7 @@ bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
   }
   int error;
   bool moved = TakeFresh(pages, alignment, run, &error);
-  if (moved && os::MoveAway(newest.address(), run->address(), run->bytes()) != 0) {
+  if (moved && os::Relocate(newest.address(), run->bytes(), run->address(), run->bytes()) != 0) {
     GiveBack(*run);
     moved = false;
   }
@@ -253,7 +253,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   uint8_t* const shadow = space.ShadowOf(object);
   StoreShadow(shadow, static_cast<uint8_t>(bin_));  // Live only with its check bytes.
   const size_t kept = std::min(run.bytes(), fresh.bytes());
-  if (os::MoveAway(run.address(), fresh.address(), kept) != 0) {
+  if (os::Relocate(run.address(), kept, fresh.address(), fresh.bytes()) != 0) {
     SetLive(shadow, bin_);
     GiveBack(fresh);
     return nullptr;

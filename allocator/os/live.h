@@ -75,6 +75,9 @@ bool IsLocked(void* page);
 // memfd_secret(2) pages anywhere, as MapSecret() maps them; *inode names their file. The file
 // is larger than the mapping, so that a program's mremap(2) may grow it.
 [[nodiscard]] int MapSecretFile(size_t length, bool inherit, void** mapped, uint64_t* inode);
+// Moves pages over reserved space and leaves an empty mapping of the same kind behind.
+// EPERM: sealed by mseal(2). ENOMEM: no map entries, or overcommit.
+[[nodiscard]] int MoveAway(void* from, void* to, size_t length);
 // A second mapping of the same shared pages: anywhere, or over what lies at `to`. EPERM: sealed.
 [[nodiscard]] int Alias(void* address, size_t length, void** alias);
 [[nodiscard]] int AliasOver(void* address, void* to, size_t length);

@@ -46,9 +46,10 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int MapSecret(void* address, size_t length, bool inherit, void** mapped);
 // Moves a whole mapping over [to, to + length), which it replaces.
 [[nodiscard]] int Move(void* from, void* to, size_t length);
-// Moves pages over reserved space and leaves an empty mapping of the same kind behind.
-// EPERM: sealed by mseal(2). ENOMEM: no map entries, or overcommit.
-[[nodiscard]] int MoveAway(void* from, void* to, size_t length);
+// Moves private pages to the start of others of ours, all of which become one mapping, and leaves
+// an empty mapping of the same kind behind. On failure both are as before. EFAULT: what moves is
+// several mappings. EINVAL: Linux before 5.7.
+[[nodiscard]] int Relocate(void* from, size_t length, void* to, size_t new_length);
 // 0 if a sandbox lets Move() through.
 [[nodiscard]] int TryMove();
 // A forked child will not have these pages.

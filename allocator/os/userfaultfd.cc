@@ -143,6 +143,13 @@ int MoveWatched(int file, void* from, void* to, size_t length) {
   return error;
 }
 
+int MoveAway(void* from, void* to, size_t length) {
+  const long result =
+      Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(length),
+              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, Int(to));
+  return Failed(result) ? Error(result) : 0;
+}
+
 int Alias(void* address, size_t length, void** alias) {
   const long result =
       Syscall(__NR_mremap, Int(address), 0, static_cast<long>(length), MREMAP_MAYMOVE);
