@@ -22,6 +22,9 @@ constexpr unsigned kTicksPerLook = 16;
 constexpr uint64_t kPatience = 1000;
 constexpr Pages kLeastRest = 16;
 
+// A run that others were moved into may take a third entry: only while there are few.
+constexpr size_t kMaxGuardedToMove = kMaxGuardedRuns / 8;
+
 // From so many pages on, moving them is cheaper than copying, wiping and faulting in.
 constexpr Pages kLeastMoved = 32;
 
@@ -134,6 +137,17 @@ bool LargeStore::TakeNewest(Pages pages, Run* newest) {
   return true;
 }
 
+namespace {
+
+// Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
+// would stay a mapping of their own (vm.max_map_count).
+bool MovePages(const Run& from, const Run& to, size_t length) {
+  return EdgesOf(from) == Edges::kGuarded && EdgesOf(to) == Edges::kGuarded &&
+         os::MoveAway(from.address(), to.address(), length) == 0;
+}
+
+}  // namespace
+
 // The pages of the newest one, at another address.
 bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
   if (pages < kLeastMoved) return false;
@@ -144,7 +158,7 @@ bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
   }
   int error;
   bool moved = TakeFresh(pages, alignment, run, &error);
-  if (moved && os::MoveAway(newest.address(), run->address(), run->bytes()) != 0) {
+  if (moved && !MovePages(newest, *run, run->bytes())) {
     GiveBack(*run);
     moved = false;
   }
@@ -244,6 +258,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
       extent.object != run.address()) {
     return nullptr;
   }
+  if (guarded_runs_.load(std::memory_order_relaxed) > kMaxGuardedToMove) return nullptr;
   // Those that are promoted are known by their addresses.
   if (promoted_pages.bytes.load(std::memory_order_relaxed) != 0) return nullptr;
   Open(run);
@@ -253,7 +268,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   uint8_t* const shadow = space.ShadowOf(object);
   StoreShadow(shadow, static_cast<uint8_t>(bin_));  // Live only with its check bytes.
   const size_t kept = std::min(run.bytes(), fresh.bytes());
-  if (os::MoveAway(run.address(), fresh.address(), kept) != 0) {
+  if (!MovePages(run, fresh, kept)) {
     SetLive(shadow, bin_);
     GiveBack(fresh);
     return nullptr;
