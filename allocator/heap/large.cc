@@ -134,6 +134,17 @@ bool LargeStore::TakeNewest(Pages pages, Run* newest) {
   return true;
 }
 
+namespace {
+
+// Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
+// would stay a mapping of their own (vm.max_map_count).
+bool MovePages(const Run& from, const Run& to, size_t length) {
+  return EdgesOf(from) == Edges::kGuarded && EdgesOf(to) == Edges::kGuarded &&
+         os::Relocate(from.address(), length, to.address(), to.bytes()) == 0;
+}
+
+}  // namespace
+
 // The pages of the newest one, at another address.
 bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
   if (pages < kLeastMoved) return false;
@@ -144,7 +155,7 @@ bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
   }
   int error;
   bool moved = TakeFresh(pages, alignment, run, &error);
-  if (moved && os::Relocate(newest.address(), run->bytes(), run->address(), run->bytes()) != 0) {
+  if (moved && !MovePages(newest, *run, run->bytes())) {
     GiveBack(*run);
     moved = false;
   }
@@ -253,7 +264,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   uint8_t* const shadow = space.ShadowOf(object);
   StoreShadow(shadow, static_cast<uint8_t>(bin_));  // Live only with its check bytes.
   const size_t kept = std::min(run.bytes(), fresh.bytes());
-  if (os::Relocate(run.address(), kept, fresh.address(), fresh.bytes()) != 0) {
+  if (!MovePages(run, fresh, kept)) {
     SetLive(shadow, bin_);
     GiveBack(fresh);
     return nullptr;

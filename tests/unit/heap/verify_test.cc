@@ -13,7 +13,7 @@ namespace {
 
 using test::kBoth;
 
-constexpr int kLooks = 2000;
+constexpr int kLooks = 500;
 
 volatile sig_atomic_t looks = 0;
 
