@@ -117,7 +117,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
 bool Bin::Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& random, int* error) {
   random.Stir(RandomWord());
   MutexLock lock(mutex_);
-  const unsigned target = std::max(cache.capacity() / 2, cache.reserve + 1u);
+  const unsigned target = cache.NextRefill();
   const unsigned count = cache.count();
   if (count >= target) return true;
   const unsigned taken = Take(bin, pages, cache.top, target - count, random, error);

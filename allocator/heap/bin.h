@@ -22,7 +22,7 @@ class Bin {
   // ones are too scarce to lie about.
   void SetStore(unsigned bin, void** store);
 
-  // Fills a thread's bin to about half; at least one more slot than the reserve, or
+  // Fills a thread's bin, up to half of it; at least one more slot than the reserve, or
   // false and why not.
   [[nodiscard]] bool Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& random,
                             int* error);

@@ -70,9 +70,11 @@ ThreadCache* NewCache() {
     const SlabShape& shape = kShapes[bin];
     void** const floor = array + shape.cache_reserve;
     array += shape.cache_capacity;
-    const uint32_t room = static_cast<uint32_t>((array - floor) * sizeof(void*));
-    cache->bins[bin] = {floor - shape.cache_reserve, floor, room, shape.slot_size,
-                        shape.cache_reserve};
+    cache->bins[bin] = {.top = floor - shape.cache_reserve,
+                        .floor = floor,
+                        .room = static_cast<uint16_t>((array - floor) * sizeof(void*)),
+                        .slot_size = shape.slot_size,
+                        .reserve = shape.cache_reserve};
   }
   return cache;
 }
@@ -83,6 +85,7 @@ ThreadCache* FindCache() {
   for (ThreadCache* cache = registry.all; cache != nullptr; cache = cache->next) {
     if (!cache->attached) {
       cache->attached = true;
+      for (CacheBin& bin : cache->bins) bin.refill = 0;
       return cache;
     }
   }

@@ -14,6 +14,7 @@
 // always full, so every operation takes the slow path.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,7 +27,9 @@ namespace secure_alloc {
 struct CacheBin {
   void** top = nullptr;    // behind the last slot
   void** floor = nullptr;  // the reserve lies below
-  uint32_t room = 0;       // bytes of the array from the floor on
+  uint16_t room = 0;       // bytes of the array from the floor on
+  uint16_t refill = 0;     // slots that the last refill was for: each is for twice as many, so
+                           // that a thread with few objects keeps few slots
   uint16_t slot_size = 0;
   uint16_t reserve = 0;    // slots; a power of two
 
@@ -55,6 +58,12 @@ struct CacheBin {
   unsigned count() const { return static_cast<unsigned>(top - bottom()); }
   unsigned capacity() const { return reserve + room / sizeof(void*); }
   void SetCount(unsigned count) { top = bottom() + count; }
+  // How many slots to fill it up to now.
+  unsigned NextRefill() {
+    const unsigned most = std::max(capacity() / 2, reserve + 1u);
+    refill = static_cast<uint16_t>(std::clamp(2u * refill, reserve + 1u, most));
+    return refill;
+  }
 };
 
 struct ThreadCache {
