@@ -135,7 +135,8 @@ int secalloc_madvise(void *addr, size_t length, int advice);
 int secalloc_mark(void *ptr, int advice);
 
 /* Gives all idle secret and ordinary memory back to the kernel, the calling thread's caches
- * first; not what is reserved. A system without secret memory in use can hibernate. */
+ * first; not what is reserved, nor secret pages in the same 64 KiB as one in use. A system without
+ * secret memory in use can hibernate. */
 int secalloc_trim(void);
 
 /* Domains: secrets apart from others, with a limit and a policy of their own. Two domains
