@@ -6,6 +6,7 @@
 
 #include "allocator/base/bits.h"
 #include "allocator/base/bytes.h"
+#include "allocator/os/os.h"
 #include "preload/exports.h"
 
 using namespace secure_alloc;
@@ -62,7 +63,7 @@ SA_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
 }
 
 SA_EXPORT void* valloc(size_t size) {
-  return entry::AllocateAligned(kPageSize, size, SA_CALL(size));
+  return entry::AllocateAligned(os::PageSize(), size, SA_CALL(size));
 }
 
 SA_EXPORT void* pvalloc(size_t size) {
@@ -70,8 +71,8 @@ SA_EXPORT void* pvalloc(size_t size) {
     errno = ENOMEM;
     return nullptr;
   }
-  const size_t rounded = size == 0 ? kPageSize : RoundUp(size, kPageSize);
-  return entry::AllocateAligned(kPageSize, rounded, SA_CALL(rounded));
+  const size_t rounded = size == 0 ? os::PageSize() : RoundUp(size, os::PageSize());
+  return entry::AllocateAligned(os::PageSize(), rounded, SA_CALL(rounded));
 }
 
 SA_EXPORT size_t malloc_usable_size(void* ptr) {

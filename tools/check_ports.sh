@@ -5,6 +5,8 @@
 #                               annotations checked; runs the tests of the types and some layers
 #   aarch64                     builds the libraries and the command by Debian's cross compiler,
 #                               and runs the unit tests of the layers under qemu-user
+#   musl                        compiles the header in C by musl-gcc. The libraries need glibc:
+#                               README.md says for what
 #
 # Without a PORT: all of them, twenty minutes of two processors. A port whose tools are missing
 # fails with the packages to install. Builds go to a folder below TMPDIR, and leave the usual one
@@ -95,6 +97,12 @@ check_aarch64() {
     --test_arg=--gtest_filter="${EMULATED_FILTER}" -- "${LAYER_TESTS[@]}"
 }
 
+check_musl() {
+  need musl-tools /usr/bin/musl-gcc
+  echo '#include <secure_alloc/secure_alloc.h>' |
+    musl-gcc -std=c99 -Wall -Wextra -pedantic -Werror -fsyntax-only -Iinclude -x c -
+}
+
 clean_up() {
   command bazel --output_base="${WORK}/bazel" shutdown >/dev/null 2>&1 || true
   chmod -R u+w "${WORK}"  # Bazel's outputs are read-only.
@@ -103,7 +111,7 @@ clean_up() {
 
 main() {
   local port
-  (($# > 0)) || set -- clang-14 clang-16 clang-19 aarch64
+  (($# > 0)) || set -- clang-14 clang-16 clang-19 aarch64 musl
   WORK="$(mktemp -d "${TMPDIR:-/tmp}/check_ports.XXXXXX")"
   trap clean_up EXIT
   cd "${ROOT}"
@@ -112,7 +120,8 @@ main() {
     case "${port}" in
       clang-*) check_clang "${port}" ;;
       aarch64) check_aarch64 ;;
-      *) die "no port '${port}'; there are clang-VERSION and aarch64" ;;
+      musl) check_musl ;;
+      *) die "no port '${port}'; there are clang-VERSION, aarch64 and musl" ;;
     esac
   done
   say 'PASSED'

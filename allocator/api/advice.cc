@@ -12,6 +12,7 @@
 #include "allocator/entry/entry.h"
 #include "allocator/heap/find.h"
 #include "allocator/os/live.h"
+#include "allocator/os/os.h"
 #include "allocator/pages/space.h"
 #include "allocator/promote/promoter.h"
 #include "secure_alloc/secure_alloc.h"
@@ -98,8 +99,8 @@ unsigned NameOf(Method method) { return static_cast<unsigned>(method) << 12; }
 
 int Madvise(uintptr_t address, size_t length, int bits) {
   Advice advice;
-  if (!Parse(bits, &advice) || advice.exact || address % kPageSize != 0 ||
-      length % kPageSize != 0) {
+  if (!Parse(bits, &advice) || advice.exact || address % os::PageSize() != 0 ||
+      length % os::PageSize() != 0) {
     return EINVAL;
   }
   if (!entry::Start()) return ENOMEM;
@@ -124,12 +125,12 @@ int Mark(void* pointer, int bits) {
   if (error == EINVAL || (error != 0 && (advice.exact || advice.action == SECALLOC_MADV_WIPE))) {
     return EINVAL;
   }
-  const uintptr_t page = RoundDown(Address(pointer), kPageSize);
-  if (error != 0) return Apply(page, page + kPageSize, advice);
+  const uintptr_t page = RoundDown(Address(pointer), os::PageSize());
+  if (error != 0) return Apply(page, page + os::PageSize(), advice);
   if (advice.action == SECALLOC_MADV_WIPE) return WipeRange(allocation.begin, allocation.end);
-  const uintptr_t begin = RoundDown(allocation.begin, kPageSize);
+  const uintptr_t begin = RoundDown(allocation.begin, os::PageSize());
   // An object of size zero has no byte of its own.
-  const uintptr_t end = RoundUp(std::max(allocation.end, allocation.begin + 1), kPageSize);
+  const uintptr_t end = RoundUp(std::max(allocation.end, allocation.begin + 1), os::PageSize());
   const bool alone = begin == allocation.begin && end <= allocation.last;
   if (advice.exact && !alone) return EINVAL;
   return Apply(begin, end, advice);

@@ -4,6 +4,7 @@
 #include "allocator/api/protection.h"
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
+#include "allocator/base/system_page.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
@@ -171,7 +172,8 @@ SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
   if (bytes == 0) return Fail(EINVAL);
   if ((LockedDown() & kLockGrowth) != 0) return Fail(EPERM);
   if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Fail(ENOMEM);
-  const size_t pages = (bytes * kReservePercent / 100 >> kPageShift) + 1 + kReservePages;
+  const size_t pages =
+      (bytes * kReservePercent / 100 >> kPageShift) + (1 + kReservePages) * SystemPage();
   return ReservationError(DomainBehind(domain).ReservePages(pages));
 }
 

@@ -8,6 +8,7 @@
 #include "allocator/base/bits.h"
 #include "allocator/entry/entry.h"
 #include "allocator/os/live.h"
+#include "allocator/os/os.h"
 
 namespace secure_alloc {
 namespace {
@@ -56,7 +57,7 @@ bool LooksLikeChunk(const char* object) {
   if ((word & kMapped) != 0) {
     // A mapping of its own: begins and ends with pages.
     const uintptr_t begin = header - WordBefore(object, 2);
-    return begin % kPageSize == 0 && (header + size) % kPageSize == 0;
+    return begin % os::PageSize() == 0 && (header + size) % os::PageSize() == 0;
   }
   // The next chunk says that this one is in use.
   const uintptr_t next = header + size;

@@ -7,6 +7,7 @@
 
 namespace secure_alloc {
 
+// What the page heap counts; not what the kernel has: see system_page.h.
 inline constexpr size_t kPageShift = 12;
 inline constexpr size_t kPageSize = size_t{1} << kPageShift;
 inline constexpr size_t kKiB = size_t{1} << 10;

@@ -12,13 +12,39 @@
 namespace secure_alloc {
 namespace {
 
-// What a handler and a tracer are told, in the order of the enumerators.
-constexpr const char* kKinds[] = {
-    "double free", "invalid free", "overflow", "write after free", "wrong size", "wrong domain",
-    "mismatch",    "mismatch",     "mismatch", "freed use",        "heap corrupted", "fork"};
-static_assert(sizeof kKinds / sizeof kKinds[0] ==
-              static_cast<size_t>(FaultKind::kForkWithoutCopy) + 1);
+// A kind without its words does not compile.
+#pragma GCC diagnostic error "-Wswitch"
 
+// What a handler, a tracer and a watcher of the line are told.
+const char* Name(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kDoubleFree:
+      return "double free";
+    case FaultKind::kInvalidFree:
+      return "invalid free";
+    case FaultKind::kOverflow:
+      return "overflow";
+    case FaultKind::kWriteAfterFree:
+      return "write after free";
+    case FaultKind::kWrongSize:
+      return "wrong size";
+    case FaultKind::kWrongDomain:
+      return "wrong domain";
+    case FaultKind::kNotFree:
+    case FaultKind::kNotDelete:
+    case FaultKind::kNotDeleteArray:
+      return "mismatch";
+    case FaultKind::kFreedUse:
+      return "freed use";
+    case FaultKind::kHeapCorrupted:
+      return "heap corrupted";
+    case FaultKind::kForkWithoutCopy:
+      return "fork";
+  }
+  return "unknown";
+}
+
+// For people, and the manual.
 const char* Sentence(FaultKind kind) {
   switch (kind) {
     case FaultKind::kDoubleFree:
@@ -85,13 +111,13 @@ void Fault(FaultKind kind, const void* caller) {
   Line line;
   line << "secure_alloc: " << Sentence(kind);
   if (caller != nullptr) line << " (called from " << Hex{Address(caller)} << ")";
-  line << " [event=fault kind=\"" << kKinds[static_cast<size_t>(kind)]
+  line << " [event=fault kind=\"" << Name(kind)
        << "\" pid=" << uint64_t{os::ProcessId()} << "]";
   line.WriteStderr();
-  probe::Faulted(kKinds[static_cast<size_t>(kind)], caller);
+  probe::Faulted(Name(kind), caller);
   const Handler handler = handlers[current.load(std::memory_order_acquire)];
   if (handler.function != nullptr && IsFirstToFault()) {
-    handler.function(kKinds[static_cast<size_t>(kind)], caller, handler.context);
+    handler.function(Name(kind), caller, handler.context);
   }
   os::Abort();
 }

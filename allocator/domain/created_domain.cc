@@ -5,35 +5,19 @@
 #include <algorithm>
 #include <new>
 
-#include "allocator/base/bits.h"
+#include "allocator/base/guarded.h"
 #include "allocator/domain/default_budget.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/os/keys.h"
-#include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 
 namespace secure_alloc {
 namespace {
 
-constexpr size_t kMappingSize = RoundUp(sizeof(CreatedDomain), kPageSize);
-
 // Without a quota a domain lets as much wait for reuse as one with this share of the budget.
 constexpr size_t kShareWithoutQuota = 8;
 
 constinit Mutex list_mutex;
-
-// Room for a domain between inaccessible pages, as all metadata are; or null.
-char* MapPlace() {
-  char* const mapping = static_cast<char*>(os::Reserve(kMappingSize + 2 * kPageSize));
-  if (mapping == nullptr) return nullptr;
-  if (os::Commit(mapping + kPageSize, kMappingSize) == 0) return mapping + kPageSize;
-  os::Unmap(mapping, kMappingSize + 2 * kPageSize);
-  return nullptr;
-}
-
-void UnmapPlace(void* place) {
-  os::Unmap(static_cast<char*>(place) - kPageSize, kMappingSize + 2 * kPageSize);
-}
 
 // A place for a domain's figures, or null.
 DomainRecord* FindRecord() {
@@ -67,7 +51,7 @@ CreatedDomain* CreatedDomain::New(const DomainConfig& config, int* error) {
   unsigned key = os::kNoKey;
   *error = config.keyed ? os::AllocateKey(&key) : 0;
   if (*error != 0) return nullptr;
-  char* const place = MapPlace();
+  char* const place = MapGuarded(sizeof(CreatedDomain));
   if (place == nullptr) {
     if (key != os::kNoKey) os::FreeKey(key);
     *error = ENOMEM;
@@ -113,7 +97,7 @@ void CreatedDomain::Delete(CreatedDomain* domain) {
       new (&domain->record_) DomainRecord{};
     }
   }
-  UnmapPlace(domain);
+  UnmapGuarded(domain, sizeof(CreatedDomain));
 }
 
 Domain& DomainOf(const void* object, unsigned first_bin) {

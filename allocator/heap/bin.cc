@@ -71,7 +71,7 @@ bool Bin::AddSlab(unsigned bin, PageHeap& pages, int* error) {
   const SlabShape& shape = kShapes[bin];
   const unsigned least = std::max(pages.smallest_order(), CeilLog2(PagesFor(shape.slot_size)));
   // What is reserved must do for any mix of sizes: no more than a page is lost to one of them.
-  unsigned order = pages.has_reservation() ? least : shape.order;
+  unsigned order = pages.has_reservation() ? least : std::max<unsigned>(shape.order, least);
   Run run;
   // When memory is short, a slab of few slots down to one.
   for (; !pages.TryTake(order, &run, error); --order) {
@@ -199,8 +199,9 @@ int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
   size_t wanted;
   if (__builtin_add_overflow(std::max(reserved_slots_, live), count, &wanted)) return ENOMEM;
   if (wanted > total_slots_) {
-    const size_t slabs = (wanted - total_slots_ - 1) / shape.slots + 1;
-    const int error = pages.ReserveRuns(shape.order, slabs, [&](const Run& run)
+    const unsigned order = std::max<unsigned>(shape.order, pages.smallest_order());
+    const size_t slabs = (wanted - total_slots_ - 1) / SlotsIn(shape, BytesOf(Pages{1} << order)) + 1;
+    const int error = pages.ReserveRuns(order, slabs, [&](const Run& run)
                                             SA_NO_THREAD_SAFETY { MakeSlab(run, bin); });
     if (error != 0) return error;
   }

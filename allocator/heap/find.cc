@@ -10,7 +10,7 @@ namespace {
 bool FindPlace(Arena& arena, const void* address, char** start, uintptr_t* end) {
   const PageInfo& info = arena.info[arena.whole ? 0 : arena.PageOf(Address(address))];
   if (arena.whole || info.kind == PageKind::kLarge) {
-    const Run run = {&arena, info.first, info.next};
+    const Run run = {&arena, info.first, arena.info[info.first].next};
     *start = ExtentOf(run).object;
     *end = Address(run.address()) + run.bytes();
     return true;

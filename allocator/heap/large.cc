@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMaxGuardedRuns = 16000;
 
 // Of the queue: how often it looks at the clock, how long runs wait (ms), and what is worth
-// to be cut off a run (pages).
+// to be cut off a run (system pages).
 constexpr unsigned kTicksPerLook = 16;
 constexpr uint64_t kPatience = 1000;
 constexpr Pages kLeastRest = 16;
@@ -31,11 +31,11 @@ constexpr size_t kMaxRoom = kGiB;
 // Pages for a request: for objects at the front with room for a check byte. 0: too many.
 Pages PagesOf(const LargeRequest& request) {
   const size_t room = std::min(request.room, kMaxRoom);
-  if (request.size > PTRDIFF_MAX - room - kPageSize) return 0;
+  if (request.size > PTRDIFF_MAX - room - os::PageSize()) return 0;
   const size_t bytes = request.at_end ? RoundUp(request.size, std::max(request.alignment, kGranule))
                                       : request.size + room + 1;
-  const size_t pages = (bytes + kPageSize - 1) >> kPageShift;
-  return pages > UINT32_MAX / 2 ? 0 : std::max<Pages>(static_cast<Pages>(pages), 1);
+  const size_t pages = RoundUp(std::max<size_t>(bytes, 1), os::PageSize()) >> kPageShift;
+  return pages > UINT32_MAX / 2 ? 0 : static_cast<Pages>(pages);
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ void LargeStore::Enqueue(const Run& run) {
 // Cuts off what is worth to be kept for others.
 void LargeStore::Shorten(Run* run, Pages pages) {
   Run rest;
-  if (run->count < pages + pages / 4 + kLeastRest || EdgesOf(*run) != Edges::kGuarded ||
+  if (run->count < pages + pages / 4 + kLeastRest * SystemPage() || EdgesOf(*run) != Edges::kGuarded ||
       !guarded_pages_.TrySplit(run, pages, &rest)) {
     return;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "allocator/base/fault.h"
+#include "allocator/base/system_page.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/object.h"
@@ -48,13 +49,15 @@ inline Access AccessOf(const Run& run) {
                              internal::kAccessShift);
 }
 
-// The run of a large object.
+// The run of a large object, which begins in its first system page.
 inline Run RunOf(const void* object) {
   Arena* const arena = space.OwnerOf(Address(object));
   SA_CHECK(arena != nullptr && arena->Covers(Address(object)));
   const Pages page = arena->PageOf(Address(object));
-  SA_CHECK(arena->info[page].kind == PageKind::kLarge && arena->info[page].first == page);
-  return {arena, page, arena->info[page].next};
+  const Pages first = arena->whole ? 0 : arena->info[page].first;
+  const PageInfo& info = arena->info[first];
+  SA_CHECK(info.kind == PageKind::kLarge && info.first == first && page - first < SystemPage());
+  return {arena, first, info.next};
 }
 
 // The object of a run, from its start to the end of the pages.
@@ -72,10 +75,10 @@ inline Extent ExtentOf(const Run& run) {
   return {run.address() + before, run.bytes() - before, info.slack};
 }
 
-// `before`: bytes of the run before the object, less than a page.
+// `before`: bytes of the run before the object, less than a system page.
 inline void SetExtent(const Run& run, size_t before, size_t request) {
   PageInfo& info = internal::InfoOf(run);
-  info.start = static_cast<uint8_t>(before >> kGranuleShift);
+  info.start = static_cast<uint16_t>(before >> kGranuleShift);
   info.slack = static_cast<uint32_t>(run.bytes() - before - request);
   const Extent extent = ExtentOf(run);
   if (extent.slack > 0) SetCheckBytes(extent.object, extent.size, extent.slack);

@@ -6,8 +6,8 @@
 #include <new>
 
 #include "allocator/base/bits.h"
+#include "allocator/base/guarded.h"
 #include "allocator/base/mutex.h"
-#include "allocator/os/os.h"
 
 namespace secure_alloc {
 
@@ -23,7 +23,7 @@ constexpr size_t ArraySlots() {
 }
 
 constexpr size_t kCacheSize =
-    RoundUp(RoundUp(sizeof(ThreadCache), 64) + ArraySlots() * sizeof(void*), kPageSize);
+    RoundUp(sizeof(ThreadCache), 64) + ArraySlots() * sizeof(void*);
 
 struct Registry {
   Mutex mutex;
@@ -57,15 +57,10 @@ void OnThreadExit(void* argument) {
 }
 
 ThreadCache* NewCache() {
-  char* const mapping = static_cast<char*>(os::Reserve(kCacheSize + 2 * kPageSize));
+  char* const mapping = MapGuarded(kCacheSize);
   if (mapping == nullptr) return nullptr;
-  if (os::Commit(mapping + kPageSize, kCacheSize) != 0) {
-    os::Unmap(mapping, kCacheSize + 2 * kPageSize);
-    return nullptr;
-  }
-  ThreadCache* const cache = new (mapping + kPageSize) ThreadCache;
-  void** array =
-      reinterpret_cast<void**>(mapping + kPageSize + RoundUp(sizeof(ThreadCache), 64));
+  ThreadCache* const cache = new (mapping) ThreadCache;
+  void** array = reinterpret_cast<void**>(mapping + RoundUp(sizeof(ThreadCache), 64));
   for (unsigned bin = 0; bin < kCachedBins; ++bin) {
     const SlabShape& shape = kShapes[bin];
     void** const floor = array + shape.cache_reserve;

@@ -3,6 +3,7 @@
 
 #include <asm/unistd.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 #include <cstdint>
@@ -12,6 +13,9 @@
 namespace secure_alloc::os {
 
 inline long Int(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+// What the kernel has, whatever a test pretends: PageSize() is for everybody else.
+inline size_t KernelPage() { return getauxval(AT_PAGESZ); }
 
 // Of a raw system call: did it fail, and the errno value.
 inline bool Failed(long result) { return result < 0 && result > -4096; }

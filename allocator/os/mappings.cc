@@ -18,7 +18,6 @@
 namespace secure_alloc::os {
 namespace {
 
-constexpr size_t kPage = 4096;
 static_assert(kReadable == PROT_READ && kWritable == PROT_WRITE && kExecutable == PROT_EXEC);
 
 int OpenRead(const char* path, int* file) {
@@ -29,7 +28,7 @@ int OpenRead(const char* path, int* file) {
 }
 
 bool IsZeroPage(const char* page) {
-  return page[0] == 0 && std::memcmp(page, page + 1, kPage - 1) == 0;
+  return page[0] == 0 && std::memcmp(page, page + 1, KernelPage() - 1) == 0;
 }
 
 // Reads a number and steps over it.
@@ -200,7 +199,7 @@ int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumpe
 bool IsLocked(void* page) {
   // The one advice that changes nothing but the order of reclaim, and that locked
   // mappings refuse.
-  return Syscall(__NR_madvise, Int(page), kPage, MADV_COLD) == -EINVAL;
+  return Syscall(__NR_madvise, Int(page), static_cast<long>(KernelPage()), MADV_COLD) == -EINVAL;
 }
 
 int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
@@ -210,15 +209,16 @@ int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
   constexpr uint64_t kPresent = uint64_t{1} << 63, kOnlyHere = uint64_t{1} << 56;
   const char* page = static_cast<const char*>(address);
   const char* const end = page + length;
+  const size_t kernel_page = KernelPage();
   int error = 0;
   while (page < end && !*shared && error == 0) {
     uint64_t entries[64];
-    const size_t wanted = std::min(static_cast<size_t>(end - page) / kPage, std::size(entries));
+    const size_t wanted = std::min(static_cast<size_t>(end - page) / kernel_page, std::size(entries));
     const long got = Syscall(__NR_pread64, file, Int(entries), static_cast<long>(wanted * 8),
-                             Int(page) / static_cast<long>(kPage) * 8);
+                             Int(page) / static_cast<long>(kernel_page) * 8);
     if (got == -EINTR) continue;
     if (got <= 0) error = got == 0 ? EIO : Error(got);
-    for (long i = 0; i < got / 8; ++i, page += kPage) {
+    for (long i = 0; i < got / 8; ++i, page += kernel_page) {
       // The page of zeros that all processes share tells nothing.
       const bool others = (entries[i] & (kPresent | kOnlyHere)) == kPresent;
       *shared |= others && !IsZeroPage(page);

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "allocator/os/internal.h"
@@ -16,19 +17,46 @@
 namespace secure_alloc::os {
 namespace {
 
-constexpr size_t kPage = 4096;
+// 0: not asked yet.
+constinit std::atomic<size_t> page_size{0};
+constinit bool is_pretended = false;
+
+bool IsWholePages(const void* address, size_t length) {
+  return ((static_cast<size_t>(Int(address)) | length) & (PageSize() - 1)) == 0;
+}
+
+// Where the kernel's pages are smaller, what it maps may begin anywhere in ours.
+void* MapAligned(size_t length, int protection, int flags) {
+  const size_t more = length + PageSize();
+  const long result = Syscall(__NR_mmap, 0, static_cast<long>(more), protection,
+                              MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  if (Failed(result)) return nullptr;
+  const size_t begin = static_cast<size_t>(result);
+  const size_t aligned = (begin + PageSize() - 1) & ~(PageSize() - 1);
+  if (aligned > begin) Unmap(reinterpret_cast<void*>(begin), aligned - begin);
+  Unmap(reinterpret_cast<void*>(aligned + length), begin + more - aligned - length);
+  return reinterpret_cast<void*>(aligned);
+}
 
 void* MapOrNull(void* address, size_t length, int protection, int flags) {
+  if (is_pretended && address == nullptr) return MapAligned(length, protection, flags);
+  if (address != nullptr && !IsWholePages(address, length)) return nullptr;
   const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
                               MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
-int Advise(void* address, size_t length, int advice) {
+// Of what the kernel has just mapped.
+int AdviseFresh(void* address, size_t length, int advice) {
   return Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), advice));
 }
 
+int Advise(void* address, size_t length, int advice) {
+  return IsWholePages(address, length) ? AdviseFresh(address, length, advice) : EINVAL;
+}
+
 int Protect(void* address, size_t length, int protection) {
+  if (!IsWholePages(address, length)) return EINVAL;
   return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
 }
 
@@ -55,8 +83,8 @@ int MapSecretSized(size_t length, size_t file_size, bool inherit, void** mapped,
   if (error == 0 && inode != nullptr) error = Error(Syscall(__NR_fstat, file, Int(&status)));
   Syscall(__NR_close, file);  // The mapping keeps the file; nothing to do about an error.
   void* const pages = reinterpret_cast<void*>(place);
-  if (error == 0) error = Advise(pages, length, MADV_DONTDUMP);
-  if (error == 0 && !inherit) error = KeepFromChildren(pages, length);
+  if (error == 0) error = AdviseFresh(pages, length, MADV_DONTDUMP);
+  if (error == 0 && !inherit) error = AdviseFresh(pages, length, MADV_DONTFORK);
   if (error != 0) {
     if (!Failed(place)) Unmap(pages, length);
     return error;
@@ -67,6 +95,20 @@ int MapSecretSized(size_t length, size_t file_size, bool inherit, void** mapped,
 }
 
 }  // namespace
+
+// Relaxed: whoever asks finds the same.
+size_t PageSize() {
+  const size_t known = page_size.load(std::memory_order_relaxed);
+  if (known != 0) return known;
+  const size_t asked = KernelPage();
+  page_size.store(asked, std::memory_order_relaxed);
+  return asked;
+}
+
+void PretendPageSize(size_t bytes) {
+  is_pretended = bytes > KernelPage();
+  page_size.store(bytes, std::memory_order_relaxed);
+}
 
 void* Reserve(size_t length) {
   void* const range = MapOrNull(nullptr, length, PROT_NONE, MAP_NORESERVE);
@@ -151,6 +193,7 @@ int MapSecretFile(size_t length, bool inherit, void** mapped, uint64_t* inode) {
 namespace {
 
 int MoveOver(void* from, size_t length, void* to, size_t new_length) {
+  if (!IsWholePages(to, new_length)) return EINVAL;
   const long result = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
                               static_cast<long>(new_length), MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
   return Failed(result) ? Error(result) : 0;
@@ -176,10 +219,10 @@ int Relocate(void* from, size_t length, void* to, size_t new_length) {
 }
 
 int TryMove() {
-  char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * kPage, PROT_NONE, MAP_NORESERVE));
+  char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * PageSize(), PROT_NONE, MAP_NORESERVE));
   if (pages == nullptr) return ENOMEM;
-  const int error = Move(pages + kPage, pages, kPage);
-  Unmap(pages, 2 * kPage);
+  const int error = Move(pages + PageSize(), pages, PageSize());
+  Unmap(pages, 2 * PageSize());
   return error;
 }
 
@@ -202,7 +245,8 @@ int LockUndumped(void* address, size_t length) {
 
 int FaultIn(void* address, size_t length) {
   char* const begin = static_cast<char*>(address);
-  for (char* page = begin; page < begin + length; page += kPage) {
+  const size_t kernel_page = KernelPage();
+  for (char* page = begin; page < begin + length; page += kernel_page) {
     long result;
     do {
       result = Syscall(__NR_getrandom, Int(page), 1, 0);

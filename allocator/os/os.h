@@ -2,13 +2,19 @@
 // system call, and none of these touches errno: a call that may fail returns 0
 // or the positive errno value.
 //
-// Addresses and lengths are multiples of the page size unless said otherwise.
+// Addresses and lengths are multiples of PageSize() unless said otherwise; EINVAL if not.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace secure_alloc::os {
+
+// The kernel's page size: 4096, 16384 or 65536.
+size_t PageSize();
+// For tests on kernels with smaller pages, before anything else: what isn't whole pages of this size
+// is refused from here on.
+void PretendPageSize(size_t bytes);
 
 // Address space without memory: PROT_NONE, not charged, not dumped. Null when there is none
 // left (RLIMIT_AS, vm.max_map_count).

@@ -1,6 +1,6 @@
 #include "allocator/pages/arena.h"
 
-#include "allocator/os/os.h"
+#include "allocator/base/guarded.h"
 
 namespace secure_alloc {
 
@@ -9,14 +9,9 @@ Arena* Arena::New(Pages capacity, Pages record_pages) {
   const size_t records_offset =
       RoundUp(info_offset + size_t{capacity} * sizeof(PageInfo), kRunRecordSize);
   const size_t records_size = (capacity / record_pages + 1) * kRunRecordSize;
-  const size_t size = RoundUp(records_offset + records_size, kPageSize);
-  char* const mapping = static_cast<char*>(os::Reserve(size + 2 * kPageSize));
-  if (mapping == nullptr) return nullptr;
-  char* const begin = mapping + kPageSize;
-  if (os::Commit(begin, size) != 0) {
-    os::Unmap(mapping, size + 2 * kPageSize);
-    return nullptr;
-  }
+  const size_t size = records_offset + records_size;
+  char* const begin = MapGuarded(size);
+  if (begin == nullptr) return nullptr;
   Arena* const arena = reinterpret_cast<Arena*>(begin);  // Fresh pages: all members are zero.
   arena->capacity = capacity;
   arena->info = reinterpret_cast<PageInfo*>(begin + info_offset);
@@ -34,7 +29,7 @@ void Arena::FaultInMetadata() {
 }
 
 void Arena::Delete(Arena* arena) {
-  os::Unmap(reinterpret_cast<char*>(arena) - kPageSize, arena->metadata_size + 2 * kPageSize);
+  UnmapGuarded(arena, arena->metadata_size);
 }
 
 }  // namespace secure_alloc

@@ -34,7 +34,7 @@ struct PageInfo {
   uint8_t order;   // free head: log2 of its pages; first page of a large run: LargeStore's
   bool prepared : 1;  // the source has made this page ready for use
   bool in_copy : 1;   // and it is ready in the copy for a child; see PageHeap
-  uint8_t start;   // first page of a large run: granules before the object
+  uint16_t start;  // first page of a large run: granules before the object
 };
 
 // Relaxed: who owns a run says more of its pages (a slab) without the lock under which others

@@ -162,6 +162,7 @@ void PageHeap::PurgeIfDue() {
 }
 
 bool PageHeap::TryTake(unsigned order, Run* run, int* error) {
+  order = std::max(order, SystemPageOrder());
   MutexLock lock(mutex_);
   if (BytesOf(Pages{1} << order) > BytesOf(LargestArena())) {
     *error = ENOMEM;
@@ -219,7 +220,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
 
 // `count` prepared pages for one object, with `margin` accessible ones on either side.
 bool PageHeap::TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error) {
-  const Pages extra = alignment > kPageSize ? PagesFor(alignment) : 0;
+  const Pages extra = alignment > os::PageSize() ? PagesFor(alignment) : 0;
   Run room;
   do {
     if (!TakeRun(CeilLog2(count + 2 * margin + extra), &room, error)) return false;
@@ -233,7 +234,7 @@ bool PageHeap::CarveLarge(const Run& room, Pages count, Pages margin, size_t ali
                           int* error) {
   Arena* const arena = room.arena;
   const uintptr_t wanted =
-      RoundUp(Address(arena->AddressOf(room.first + margin)), std::max(alignment, kPageSize));
+      RoundUp(Address(arena->AddressOf(room.first + margin)), std::max(alignment, os::PageSize()));
   const Pages first = arena->PageOf(wanted);
   const Pages before = first - margin, behind = first + count + margin;
   const Pages end = room.first + room.count;
@@ -256,7 +257,7 @@ bool PageHeap::CarveLarge(const Run& room, Pages count, Pages margin, size_t ali
 }
 
 bool PageHeap::FitsBare(Pages count, size_t alignment) const {
-  return size_t{count} + (alignment > kPageSize ? PagesFor(alignment) : 0) <= LargestArena();
+  return size_t{count} + (alignment > os::PageSize() ? PagesFor(alignment) : 0) <= LargestArena();
 }
 
 bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) {
@@ -273,21 +274,21 @@ bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) 
 bool PageHeap::GuardEnds(const Run& run) {
   if (run.arena->sealed.load(std::memory_order_relaxed) || growth_sealed_) return false;
   const Source& source = *run.arena->source;
-  char* const before = run.address() - BytesOf(kMargin);
+  char* const before = run.address() - BytesOf(Margin());
   char* const behind = run.address() + run.bytes();
-  if (source.Guard(before, BytesOf(kMargin)) != 0) return false;
-  if (source.Guard(behind, BytesOf(kMargin)) == 0) return true;
+  if (source.Guard(before, BytesOf(Margin())) != 0) return false;
+  if (source.Guard(behind, BytesOf(Margin())) == 0) return true;
   // One guard is better than none; if it can't be undone it counts for both.
-  return source.Unguard(before, BytesOf(kMargin)) != 0;
+  return source.Unguard(before, BytesOf(Margin())) != 0;
 }
 
 bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded, int* error) {
   MutexLock lock(mutex_);
   *guarded = true;
   const size_t total =
-      size_t{count} + 2 * size_t{kMargin} + (alignment > kPageSize ? PagesFor(alignment) : 0);
+      size_t{count} + 2 * size_t{Margin()} + (alignment > os::PageSize() ? PagesFor(alignment) : 0);
   if (total > LargestArena()) return TryTakeWhole(count, alignment, run, error);
-  if (!TakeLarge(count, kMargin, alignment, run, error)) return false;
+  if (!TakeLarge(count, Margin(), alignment, run, error)) return false;
   *guarded = GuardEnds(*run);
   if (!*guarded) record_.unguarded_runs.Add(1);
   return true;
@@ -298,8 +299,8 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
   if (arena->whole || arena->source->protection() != Protection::kPlain) return false;
   MutexLock lock(mutex_);
   const Pages margins = run->first + count, end = run->first + run->count;
-  const bool again = arena->source->Retire(arena->AddressOf(margins), BytesOf(2 * kMargin));
-  *rest = {arena, margins + 2 * kMargin, end - margins - 2 * kMargin};
+  const bool again = arena->source->Retire(arena->AddressOf(margins), BytesOf(2 * Margin()));
+  *rest = {arena, margins + 2 * Margin(), end - margins - 2 * Margin()};
   PageInfo* const info = arena->info;
   for (Pages page = margins; page < rest->first; ++page) {
     info[page].kind = PageKind::kGuard;
@@ -328,16 +329,16 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
     DeleteArena(arena);
     return;
   }
-  Run all = {arena, run.first - kMargin, run.count + 2 * kMargin};
+  Run all = {arena, run.first - Margin(), run.count + 2 * Margin()};
   if (guarded && arena->sealed.load(std::memory_order_relaxed)) {
     all = run;  // The guards stay, and their pages are lost.
   } else if (guarded) {
     // A guard that can't be undone (RLIMIT_DATA) stays, and its page is lost.
     const Source& source = *arena->source;
-    if (source.Unguard(run.address() + run.bytes(), BytesOf(kMargin)) != 0) all.count -= kMargin;
-    if (source.Unguard(arena->AddressOf(all.first), BytesOf(kMargin)) != 0) {
-      all.first += kMargin;
-      all.count -= kMargin;
+    if (source.Unguard(run.address() + run.bytes(), BytesOf(Margin())) != 0) all.count -= Margin();
+    if (source.Unguard(arena->AddressOf(all.first), BytesOf(Margin())) != 0) {
+      all.first += Margin();
+      all.count -= Margin();
     }
   }
   Give(all);

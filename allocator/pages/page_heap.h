@@ -30,10 +30,12 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "allocator/base/fault.h"
 #include "allocator/base/mutex.h"
+#include "allocator/base/system_page.h"
 #include "allocator/os/keys.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/budget.h"
@@ -58,7 +60,7 @@ class PageHeap {
   static constexpr unsigned kMaxLadder = 2;
   // Inaccessible pages at either end of a guarded run, and of an arena that does not fill
   // its spans: secrets are never next to anything.
-  static constexpr Pages kMargin = 1;
+  static Pages Margin() { return SystemPage(); }
 
   // record: where usage is told.
   constexpr PageHeap(const PageHeapPolicy& policy, const Source& first, Budget* budget)
@@ -76,11 +78,12 @@ class PageHeap {
   void SetKey(unsigned key) { key_ = key; }
   unsigned key() const { return key_; }
 
-  // A run of 2^order zero pages. False: no source had them; *error says what the first
-  // source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
+  // A run of 2^order zero pages, or of a system page if that is longer. False: no source had
+  // them; *error says what the first source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
   [[nodiscard]] bool TryTake(unsigned order, Run* run, int* error);
-  // `count` zero pages with an inaccessible page on both sides, the first at a
-  // multiple of `alignment` bytes. *guarded is false if the guards could not be had.
+  // `count` zero pages, which are whole system pages, as all counts below, with an inaccessible
+  // one on both sides; the first at a multiple of `alignment` bytes. *guarded is false if the
+  // guards could not be had.
   [[nodiscard]] bool TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded,
                                     int* error);
   // Cuts a guarded run of ordinary memory in two, guards in between: `run` keeps `count` pages.
@@ -122,7 +125,9 @@ class PageHeap {
   // Why an arena last came from other than the first source.
   int fallback_error() const { return fallback_error_.load(std::memory_order_relaxed); }
   // Slabs have 2^this pages or more.
-  unsigned smallest_order() const { return CeilLog2(policy_.record_pages); }
+  unsigned smallest_order() const {
+    return std::max(CeilLog2(policy_.record_pages), SystemPageOrder());
+  }
 
   // Fork, in this order; see above. MakeCopies: 0 or errno, all or nothing.
   [[nodiscard]] int MakeCopies();
@@ -228,6 +233,7 @@ class PageHeap {
 template <typename Use>
 int PageHeap::ReserveRuns(unsigned order, size_t count, Use use) {
   MutexLock lock(mutex_);
+  order = std::max(order, SystemPageOrder());
   if (count > SIZE_MAX >> kPageShift >> order) return ENOMEM;
   if (const int error = ReserveLocked(count << order); error != 0) return error;
   for (Arena* arena = arenas_; count > 0;) {  // The new ones are the first.

@@ -144,13 +144,16 @@ void PageHeap::AdoptCopies() {
       continue;
     }
     for (Pages page = 0; page < arena->grown; ++page) {
-      PageInfo& info = arena->info[page];
-      info.prepared = InUse(*arena, page);
-      // Without its guard the object is whole, only less guarded.
-      if (info.kind == PageKind::kGuard) {
-        if (arena->source->Guard(arena->AddressOf(page), kPageSize) != 0) record_.unguarded_runs.Add(1);
-      }
+      arena->info[page].prepared = InUse(*arena, page);
     }
+    const auto is_guard = [arena](Pages page) { return arena->info[page].kind == PageKind::kGuard; };
+    (void)ForEachStretch(*arena, is_guard, [&](Pages first, Pages count) {
+      // Without its guard the object is whole, only less guarded.
+      if (arena->source->Guard(arena->AddressOf(first), BytesOf(count)) != 0) {
+        record_.unguarded_runs.Add(count / Margin());
+      }
+      return 0;
+    });
     SA_CHECK(SealIfAsked(arena) == 0);
   }
 }

@@ -60,8 +60,8 @@ Pages PageHeap::LargestArena() const {
 
 Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment, bool whole) {
   const bool fills_spans = policy_.arena_pages != 0 && !whole;
-  const size_t margins = fills_spans ? 0 : BytesOf(2 * kMargin);
-  const size_t padding = alignment > kPageSize ? alignment : 0;
+  const size_t margins = fills_spans ? 0 : BytesOf(2 * Margin());
+  const size_t padding = alignment > os::PageSize() ? alignment : 0;
   const size_t needed = BytesOf(capacity) + margins + padding;
   const uint32_t spans = static_cast<uint32_t>((needed + kSpanSize - 1) / kSpanSize);
   const uintptr_t first_span = space.TakeSpans(spans, source.protection() == Protection::kPlain);
@@ -80,10 +80,10 @@ Arena* PageHeap::NewArena(const Source& source, Pages capacity, size_t alignment
   if (fills_spans) {
     arena->base = first_span;
   } else if (padding != 0) {
-    arena->base = RoundUp(first_span + BytesOf(kMargin), alignment);
+    arena->base = RoundUp(first_span + BytesOf(Margin()), alignment);
   } else {
-    const size_t room = spans * kSpanSize / kPageSize - capacity - 2 * size_t{kMargin} + 1;
-    arena->base = first_span + BytesOf(kMargin + static_cast<Pages>(RandomWord() % room));
+    const size_t places = (spans * kSpanSize - needed) / os::PageSize() + 1;
+    arena->base = first_span + BytesOf(Margin()) + RandomWord() % places * os::PageSize();
   }
   if (!whole) arena->buddy.Init(arena->info, capacity);
   if (!whole) arena->file_pages = ChooseFilePages(capacity);
@@ -263,14 +263,22 @@ int PageHeap::GrowBy(const Source& source, Pages step, Pages needed) {
   return 0;
 }
 
+namespace {
+
+Pages WholeStep(size_t wanted, Pages needed) {
+  return std::max(needed, static_cast<Pages>(RoundDown(wanted, SystemPage())));
+}
+
+}  // namespace
+
 int PageHeap::GrowFrom(const Source& source, Pages needed) {
   if (RefillAny(source, needed)) return 0;
   // Not more than the budget has room for: a refusal costs many system calls.
   const size_t room = budget_ == nullptr ? SIZE_MAX : budget_->room();
   if (BytesOf(needed) > room) return EAGAIN;
   const size_t affordable = std::min<size_t>(room >> kPageShift, LargestArena());
-  const Pages first = static_cast<Pages>(std::min<size_t>(next_step_, affordable));
-  for (Pages step = std::max(first, needed);; step = std::max(needed, step / 2)) {
+  const size_t first = std::min<size_t>(next_step_, affordable);
+  for (Pages step = WholeStep(first, needed);; step = WholeStep(step / 2, needed)) {
     const int error = GrowBy(source, step, needed);
     if (error == 0) {
       LearnFromGrowth();
@@ -340,7 +348,7 @@ int PageHeap::ReserveLocked(size_t pages) {
 
 int PageHeap::Reserve(size_t pages) {
   MutexLock lock(mutex_);
-  const int error = ReserveLocked(pages);
+  const int error = ReserveLocked(RoundUp(pages, SystemPage()));
   if (error == 0) has_reservation_.store(true, std::memory_order_relaxed);
   return error;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "allocator/base/fault.h"
+#include "allocator/base/guarded.h"
 #include "allocator/os/os.h"
 
 namespace secure_alloc {
@@ -18,16 +19,6 @@ constexpr size_t kSecretShare = 8;
 
 // The owner of a span that is taken while its arena is being made.
 Arena* Taken() { return reinterpret_cast<Arena*>(uintptr_t{1}); }
-
-// Reserved space with a page on each side that stays inaccessible.
-char* ReserveGuarded(size_t size) {
-  void* const range = os::Reserve(size + 2 * kPageSize);
-  return range == nullptr ? nullptr : static_cast<char*>(range) + kPageSize;
-}
-
-void UnmapGuarded(char* begin, size_t size) {
-  if (begin != nullptr) os::Unmap(begin - kPageSize, size + 2 * kPageSize);
-}
 
 }  // namespace
 
@@ -45,13 +36,12 @@ bool Space::Init() {
 
 bool Space::TryReserve(size_t size) {
   const size_t shadow_size = size >> kGranuleShift;
-  const size_t owners_size = RoundUp(size / kSpanSize * sizeof(Arena*), kPageSize);
+  const size_t owners_size = size / kSpanSize * sizeof(Arena*);
   // One span more, so that the first can be aligned.
   void* const range = os::Reserve(size + kSpanSize);
   char* const shadow = ReserveGuarded(shadow_size);
-  char* const owners = ReserveGuarded(owners_size);
-  if (range == nullptr || shadow == nullptr || owners == nullptr ||
-      os::Commit(owners, owners_size) != 0) {
+  char* const owners = MapGuarded(owners_size);
+  if (range == nullptr || shadow == nullptr || owners == nullptr) {
     if (range != nullptr) os::Unmap(range, size + kSpanSize);
     UnmapGuarded(shadow, shadow_size);
     UnmapGuarded(owners, owners_size);
@@ -109,8 +99,9 @@ void Space::GiveSpans(uintptr_t first, size_t count) {
 }
 
 void Space::DropShadow(const void* address, size_t length) {
-  const uintptr_t begin = RoundUp(Address(ShadowOf(address)), kPageSize);
-  const uintptr_t end = RoundDown(Address(ShadowOf(address)) + (length >> kGranuleShift), kPageSize);
+  const uintptr_t begin = RoundUp(Address(ShadowOf(address)), os::PageSize());
+  const uintptr_t end =
+      RoundDown(Address(ShadowOf(address)) + (length >> kGranuleShift), os::PageSize());
   if (begin < end) SA_CHECK(os::Discard(reinterpret_cast<void*>(begin), end - begin) == 0);
 }
 

@@ -178,6 +178,12 @@ constexpr auto MakeShapes() {
 
 inline constexpr auto kShapes = MakeShapes();
 
+// In a slab of so many bytes; of one system page, where that is more than the shape's pages.
+constexpr unsigned SlotsIn(const SlabShape& shape, size_t bytes) {
+  const size_t fitting = bytes / shape.slot_size;
+  return static_cast<unsigned>(fitting < kMaxSlots ? fitting : kMaxSlots);
+}
+
 // Offsets in a slab are below 2^20: the reciprocal is exact.
 constexpr unsigned SlotIndex(const SlabShape& shape, size_t offset) {
   return static_cast<unsigned>((uint64_t{offset} * shape.reciprocal) >> 32);

@@ -16,8 +16,7 @@ Slab* Slab::Make(const Run& run, unsigned bin) {
   slab->run_ = run;
   slab->bin_ = static_cast<uint16_t>(bin);
   const SlabShape& shape = kShapes[bin];
-  const unsigned slots = std::min<unsigned>(
-      shape.slots, static_cast<unsigned>(run.bytes() / shape.slot_size));
+  const unsigned slots = SlotsIn(shape, run.bytes());
   SA_CHECK(slots > 0);
   slab->slots_ = slab->free_ = static_cast<uint16_t>(slots);
   for (unsigned i = 0; i < slots; ++i) {

@@ -239,9 +239,9 @@ int secalloc_domain_get_access(secalloc_domain *domain);
  *
  * secalloc_reserve_objects: `count` objects of up to `size` bytes, besides those live now.
  * secalloc_reserve: objects of up to 32767 bytes, in any mix, whose slots come to `bytes`, with
- * a page (4096 bytes) for each size of slot in use. The slot for n bytes is n + 1 rounded
- * up to a multiple of 16 (at least 32) up to 128, and above to a quarter of the power of two
- * below. It takes 1.6 times as many pages, and eight more.
+ * a page (4096 bytes, or what the kernel has) for each size of slot in use. The slot for n bytes
+ * is n + 1 rounded up to a multiple of 16 (at least 32) up to 128, and above to a quarter of the
+ * power of two below. It takes 1.6 times as many pages, and eight more.
  *
  * EAGAIN: quota, budget or RLIMIT_MEMLOCK; ENOMEM: no memory; EINVAL: size is 0; EOPNOTSUPP:
  * the policy asks for protection that this kernel can't give; EPERM: growth is locked down. */

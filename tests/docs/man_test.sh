@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The manual pages are well-formed, and leave nothing out: man_test.sh SECALLOC PAGE...
 #   functions   each of secure_alloc.h is named by a page of section 3
-#   options     each that `secalloc COMMAND --help` names is in secalloc(1)
+#   options     each that `secalloc COMMAND --help` names is in secalloc(1); each of the library's in
+#               secure_alloc(7), which is made from their table, is taken and named by `secalloc run`
 # The rest of secure_alloc(7) is made from the code.
 set -euo pipefail
 
@@ -32,11 +33,17 @@ in_command_page() {
   grep -qE -- "\bFl ${name/#-/Fl }\b" "${COMMAND_PAGE}"
 }
 
+taken_by_run() {
+  "${SECALLOC}" run --help | grep -qE -- "^  --$1\b" &&
+    ! "${SECALLOC}" run -o "$1=" true 2>&1 | grep -q 'unknown option'
+}
+
 SECTION_3=()
 for page in "$@"; do
   case "${page}" in
     *.3) SECTION_3+=("${page}") ;;
     *.1) COMMAND_PAGE="${page}" ;;
+    *.7) CONCEPTS_PAGE="${page}" ;;
   esac
   fact "${page} is well-formed" well_formed "${page}"
 done
@@ -47,6 +54,9 @@ for command in $("${SECALLOC}" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
   for option in $("${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z]+' | tr -d ' ['); do
     fact "${command} ${option} is in ${COMMAND_PAGE}" in_command_page "${option}"
   done
+done
+for option in $(sed -n '/^\.Sh OPTIONS/,/^\.Sh ENV/s/^\.It Cm //p' "${CONCEPTS_PAGE}"); do
+  fact "secalloc run takes ${option}" taken_by_run "${option}"
 done
 printf '%d facts, %d failed\n' "${FACTS}" "${FAILED}"
 ((FACTS > 20 && FAILED == 0))

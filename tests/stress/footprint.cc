@@ -21,7 +21,7 @@ void Footprint::Add(const void* object) {
   const bool in_slab = IsInSlab(*arena, object);
   const Run run = in_slab ? Slab::Of(object)->run() : secure_alloc::RunOf(object);
   const bool has_margins = !in_slab && !arena->whole && EdgesOf(run) != Edges::kNone;
-  const Pages margin = has_margins ? PageHeap::kMargin : 0;
+  const Pages margin = has_margins ? PageHeap::Margin() : 0;
   ObjectInfo info;
   const bool secret = Inspect(object, nullptr, &info) && info.first_bin != kOrdinaryBins;
   (secret ? secret_runs_ : ordinary_runs_)[run.address()] = run.bytes() + BytesOf(2 * margin);

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 sentences() {
-  sed -nE '/unknown fault/d; s/^ *return "(.*)";$/.It \1/p' "$1"
+  sed -nE '/^const char\* Sentence/,/^}/{/unknown fault/d; s/^ *return "(.*)";$/.It \1/p}' "$1"
 }
 
 while IFS= read -r line; do

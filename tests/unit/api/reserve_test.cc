@@ -7,10 +7,13 @@
 
 #include <cstring>
 
+#include "allocator/os/os.h"
 #include "secure_alloc/secure_alloc.h"
 #include "tests/unit/api/sandbox.h"
 
 namespace {
+
+using secure_alloc::os::PageSize;
 
 using secure_alloc::test::ForbidSystemCalls;
 
@@ -89,11 +92,12 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ReserveObjects,
 TEST(Reserve, ServesAnyMixOfSizes) {
   static const size_t kSizes[] = {20, 100, 700, 2500, 9000, 20000, 31000};
   for (const size_t bytes : {200000, 1000000, 5000000}) {
+    if (static_cast<size_t>(bytes) < 8 * PageSize()) continue;
     EXPECT_EQ(Outcome(
                   [&] { return secalloc_reserve(domain, bytes) == 0; },
                   [&] {
                     // Slots as the header defines them, a page for each of the seven.
-                    size_t left = bytes - 7 * 4096;
+                    size_t left = bytes - 7 * PageSize();
                     unsigned random = 1;
                     for (;;) {
                       random = random * 1103515245 + 12345;
@@ -146,14 +150,14 @@ TEST(Reserve, WithoutAReservationTheKernelIsAsked) {
 }
 
 TEST(Reserve, FailsWithNothingHalfDone) {
-  secalloc_domain* const small = Create(300 << 10);
+  secalloc_domain* const small = Create(75 * PageSize());
   struct secalloc_stats before, after;
   secalloc_stats(&before);
-  EXPECT_EQ(secalloc_reserve(small, 400 << 10), -1);
+  EXPECT_EQ(secalloc_reserve(small, 100 * PageSize()), -1);
   EXPECT_EQ(errno, EAGAIN);
-  EXPECT_EQ(secalloc_reserve_objects(small, 10000, 64), -1);
+  EXPECT_EQ(secalloc_reserve_objects(small, 200000, 64), -1);
   EXPECT_EQ(errno, EAGAIN);
-  EXPECT_EQ(secalloc_reserve_objects(small, 10, 50000), -1);
+  EXPECT_EQ(secalloc_reserve_objects(small, 100, 50000), -1);
   EXPECT_EQ(errno, EAGAIN);
   ASSERT_NE(secalloc_domain_malloc(small, 64), nullptr);  // Live objects are added.
   secalloc_stats(&before);
@@ -167,7 +171,7 @@ TEST(Reserve, FailsWithNothingHalfDone) {
   EXPECT_EQ(errno, EINVAL);
   secalloc_stats(&after);
   EXPECT_EQ(after.arena_bytes, before.arena_bytes);
-  EXPECT_EQ(secalloc_reserve(small, 100 << 10), 0);
+  EXPECT_EQ(secalloc_reserve(small, 25 * PageSize()), 0);
   secalloc_domain_destroy(small);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/os/os.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/seed.h"
 
@@ -174,7 +175,7 @@ TEST_F(LargeDeathTest, AWriteIntoAWaitingRunIsSeenAtReuse) {
 TEST_F(LargeDeathTest, TheFirstByteBehindTheRunFaults) {
   for (const entry::Call call : kBoth) {
     unsigned char* const object = Allocate(kLong, call);
-    volatile unsigned char* const end = object + RoundUp(kLong + 1, kPageSize);
+    volatile unsigned char* const end = object + RoundUp(kLong + 1, os::PageSize());
     EXPECT_EXIT(*end = 1, testing::KilledBySignal(SIGSEGV), "");
     EXPECT_EXIT(const_cast<volatile unsigned char*>(object)[-1] = 1,
                 testing::KilledBySignal(SIGSEGV), "");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "allocator/os/os.h"
+
 namespace secure_alloc::test {
 namespace {
 
@@ -40,7 +42,17 @@ size_t FakeSource::mapped_bytes() const {
   return bytes;
 }
 
+namespace {
+
+void ExpectWholeSystemPages(const void* address, size_t length) {
+  EXPECT_EQ(Address(address) % os::PageSize(), 0u) << "the kernel would refuse that address";
+  EXPECT_EQ(length % os::PageSize(), 0u) << "the kernel would take more than that";
+}
+
+}  // namespace
+
 int FakeSource::Map(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   book_.maps_asked.push_back(PagesFor(length));
   if (const int error = refusals_->Next(); error != 0) return error;
   if (map_error_ != 0) return map_error_;
@@ -52,6 +64,7 @@ int FakeSource::Map(void* address, size_t length) const {
 }
 
 void FakeSource::Unmap(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   const uintptr_t begin = Address(address);
   EXPECT_TRUE(IsMapped(begin, length)) << "unmapped, but was not mapped";
   book_.unmapped.push_back(begin);
@@ -70,6 +83,7 @@ void FakeSource::Unmap(void* address, size_t length) const {
 }
 
 int FakeSource::Prepare(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   if (const int error = refusals_->Next(); error != 0) return error;
   if (prepare_error_ != 0) return prepare_error_;
   EXPECT_TRUE(IsMapped(Address(address), length));
@@ -80,11 +94,13 @@ int FakeSource::Prepare(void* address, size_t length) const {
 }
 
 bool FakeSource::Retire(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   EXPECT_TRUE(IsPrepared(Address(address), length));
   return false;
 }
 
 int FakeSource::Guard(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   if (const int error = refusals_->Next(); error != 0) return error;
   if (guard_error_ != 0) return guard_error_;
   EXPECT_TRUE(IsMapped(Address(address), length));
@@ -115,6 +131,7 @@ size_t FakeSource::KeyedBytes(unsigned key) const {
 }
 
 int FakeSource::Unguard(void* address, size_t length) const {
+  ExpectWholeSystemPages(address, length);
   ForEachPage(Address(address), length, [&](uintptr_t page) {
     EXPECT_EQ(book_.guards.erase(page), 1u) << "unguarded, but was no guard";
   });

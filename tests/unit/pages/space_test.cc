@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "allocator/os/os.h"
 #include "tests/unit/seed.h"
 
 namespace secure_alloc {
@@ -94,12 +95,13 @@ TEST_F(SpaceTest, DropsTheShadowOfWholePagesOnly) {
   uint8_t* const shadow = space_.ShadowOf(reinterpret_cast<void*>(first));
   constexpr size_t kGranules = kSpanSize >> kGranuleShift;
   std::fill_n(shadow, kGranules, uint8_t{2});
-  // 64 KiB of heap have a page of shadow; what begins in the middle keeps its ends.
-  space_.DropShadow(reinterpret_cast<void*>(first + 32 * kKiB), 128 * kKiB);
-  EXPECT_EQ(std::count(shadow, shadow + kGranules, 0), 4096);
-  EXPECT_EQ(shadow[4095], 2);
-  EXPECT_EQ(shadow[4096], 0);
-  EXPECT_EQ(shadow[8192], 2);
+  // What begins in the middle keeps its ends: sixteen pages of heap have a page of shadow.
+  const size_t page = os::PageSize();
+  space_.DropShadow(reinterpret_cast<void*>(first + 8 * page), 32 * page);
+  EXPECT_EQ(std::count(shadow, shadow + kGranules, 0), static_cast<long>(page));
+  EXPECT_EQ(shadow[page - 1], 2);
+  EXPECT_EQ(shadow[page], 0);
+  EXPECT_EQ(shadow[2 * page], 2);
 }
 
 }  // namespace

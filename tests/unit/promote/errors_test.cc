@@ -143,7 +143,7 @@ TEST(Ebusy, TheCallersOwnFrames) {
 
 // Frames further up are as safe as any memory, where others wait for them.
 TEST(Ebusy, NotTheFramesAbove) {
-  alignas(kPage) char frame[8 * kPage];
+  alignas(4096) char frame[8 * 4096];
   Range::Fill(frame, sizeof frame);
   ASSERT_EQ(Range::Advise(frame + 4 * kPage, 3 * kPage, kSecret | SECALLOC_BY_FAULTS), 0);
   EXPECT_TRUE(IsSecret(frame + 4 * kPage));

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <string>
 
+#include "allocator/base/bits.h"
 #include "allocator/os/live.h"
 
 namespace secure_alloc::test {
@@ -39,15 +40,15 @@ size_t KiBOf(const char* path, const char* name) {
 
 }  // namespace
 
-// A page more on either side.
+// A page more on either side, and room to begin at one.
 Range::Range(size_t pages, int flags) : bytes_(pages * kPage) {
-  void* const mapping = mmap(nullptr, bytes_ + 2 * kPage, PROT_READ | PROT_WRITE, flags, -1, 0);
-  begin_ = static_cast<char*>(mapping) + kPage;
+  mapping_ = mmap(nullptr, bytes_ + 3 * kPage, PROT_READ | PROT_WRITE, flags, -1, 0);
+  begin_ = reinterpret_cast<char*>(RoundUp(Address(mapping_) + kPage, kPage));
   Fill();
 }
 
 Range::~Range() {
-  if (begin_ != nullptr) munmap(begin_ - kPage, bytes_ + 2 * kPage);
+  if (begin_ != nullptr) munmap(mapping_, bytes_ + 3 * kPage);
 }
 
 void Range::Fill(char* begin, size_t bytes) {

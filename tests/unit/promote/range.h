@@ -7,11 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/os/os.h"
 #include "secure_alloc/secure_alloc.h"
 
 namespace secure_alloc::test {
 
-inline constexpr size_t kPage = 4096;
+inline const size_t kPage = os::PageSize();
 
 inline constexpr int kMethods[] = {SECALLOC_BY_FAULTS, SECALLOC_BY_USER_FAULTS,
                                    SECALLOC_BY_STOPPING};
@@ -40,6 +41,7 @@ class Range {
   static int Advise(void* begin, size_t bytes, int advice);
 
  private:
+  void* mapping_;
   char* begin_;
   size_t bytes_;
 };
