@@ -3,7 +3,7 @@
 // the kernel maps, protects and makes ready are system pages: 4, 16 or 64 KiB, known at start-up.
 //
 // Invariant: what is asked of os or of a source begins and ends at a system page. Runs do, so the
-// page heap hands out nothing less (docs/decisions/0009-page-size.md).
+// page heap hands out nothing less (docs/decisions/0013-page-size.md).
 #pragma once
 
 #include "allocator/base/bits.h"
