@@ -62,8 +62,9 @@ namespace {
 bool WriteArenas(FILE* stream) {
   bool written = true;
   for (const ArenaFigures& arena : ArenaList()) {
-    written &= fprintf(stream, "<arena domain=\"%s\" protection=\"%s\" reserved=\"%d\" pages=\"%u\" "
-                               "free=\"%u\">",
+    written &= fprintf(stream,
+                       "<arena domain=\"%s\" protection=\"%s\" reserved=\"%d\" pages=\"%u\" "
+                       "free=\"%u\">",
                        arena.domain, NameOf(arena.protection), arena.reserved, arena.pages,
                        arena.free_pages) >= 0;
     for (unsigned order = 0; order < Buddy::kOrders; ++order) {

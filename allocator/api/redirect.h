@@ -25,8 +25,9 @@ struct Redirect {
 extern constinit const Redirect* redirect;
 
 // At the beginning of each function.
-#define SA_REDIRECT(name, ...) \
-  if (secure_alloc::redirect != nullptr) [[unlikely]] return secure_alloc::redirect->name(__VA_ARGS__)
+#define SA_REDIRECT(name, ...)                        \
+  if (secure_alloc::redirect != nullptr) [[unlikely]] \
+  return secure_alloc::redirect->name(__VA_ARGS__)
 
 #define SA_EXPORT extern "C" [[gnu::visibility("default")]]
 

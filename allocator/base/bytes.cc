@@ -41,7 +41,8 @@ bool IsZeroByVectors(const char* at, const char* end) {
   __m256i any = _mm256_setzero_si256();
   for (; end - at >= 128; at += 128) {
     const __m256i* const vectors = reinterpret_cast<const __m256i*>(at);
-    const __m256i low = _mm256_or_si256(_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1));
+    const __m256i low =
+        _mm256_or_si256(_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1));
     const __m256i high =
         _mm256_or_si256(_mm256_loadu_si256(vectors + 2), _mm256_loadu_si256(vectors + 3));
     any = _mm256_or_si256(any, _mm256_or_si256(low, high));

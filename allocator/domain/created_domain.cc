@@ -34,8 +34,9 @@ constinit CreatedDomain* SecretDomains::first_ = nullptr;
 Mutex& SecretDomains::mutex() { return list_mutex; }
 
 CreatedDomain::CreatedDomain(const DomainConfig& config, unsigned key, DomainRecord* record)
-    : PrivateHeap(secret_source, &quota_, (record != nullptr ? *record : own_record_).pages,
-                  QueuedLimitFor(std::min(config.quota, secret_budget.limit() / kShareWithoutQuota))),
+    : PrivateHeap(
+          secret_source, &quota_, (record != nullptr ? *record : own_record_).pages,
+          QueuedLimitFor(std::min(config.quota, secret_budget.limit() / kShareWithoutQuota))),
       record_(record != nullptr ? *record : own_record_),
       quota_(&secret_budget, record_.budget),
       domain_(record_.name, heap(), record_) {

@@ -26,7 +26,8 @@ constinit Mutex settling;
 
 size_t ParseLimit(const char* text) {
   size_t number = 0;
-  for (; *text >= '0' && *text <= '9'; ++text) number = number * 10 + static_cast<size_t>(*text - '0');
+  for (; *text >= '0' && *text <= '9'; ++text)
+    number = number * 10 + static_cast<size_t>(*text - '0');
   return number;
 }
 

@@ -77,7 +77,8 @@ void Domain::TellFallbacks() {
 
 void* Domain::AllocateGrowing(size_t request) {
   // Pages of the secret domain are charged and faulted in, used or not.
-  if (this != &public_domain || request <= kMaxSlabRequest || IsImpossible(request, 1)) return nullptr;
+  if (this != &public_domain || request <= kMaxSlabRequest || IsImpossible(request, 1))
+    return nullptr;
   int error;
   return heap_.large().Allocate(LargeRequest::Growing(request), &error);
 }

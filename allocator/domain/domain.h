@@ -70,7 +70,8 @@ size_t QueuedLimitFor(size_t budget);
 // Makes a record that of a domain with this name.
 void OpenRecord(DomainRecord& record, const char* name);
 
-// Sets policy and, if the option says it, budget of the secret domain. Once, before its first allocation.
+// Sets policy and, if the option says it, budget of the secret domain. Once, before its first
+// allocation.
 void ConfigureSecretDomain(const Options& options);
 
 }  // namespace secure_alloc

@@ -47,8 +47,8 @@ bool IsCopied(const Domain& domain) { return domain.fork() == ForkPolicy::kCopy;
 // well, which two processes can't share: under `share` the child has a copy, too.
 bool IsPromotedCopied() { return secret_domain.fork() != ForkPolicy::kDeny; }
 
-// Every lock from the budget's and the thread list's down to the page heaps, in rank order. The space's is only
-// taken under one of those.
+// Every lock from the budget's and the thread list's down to the page heaps, in rank order. The
+// space's is only taken under one of those.
 void LockEverything() SA_NO_THREAD_SAFETY {
   BudgetMutex().Lock();
   LockThreadCaches();

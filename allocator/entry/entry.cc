@@ -15,7 +15,9 @@ namespace {
 
 constinit const Peer* peer = nullptr;  // set once, before threads
 
-Domain& DomainFor(Call call) { return call.first_bin == kOrdinaryBins ? public_domain : secret_domain; }
+Domain& DomainFor(Call call) {
+  return call.first_bin == kOrdinaryBins ? public_domain : secret_domain;
+}
 
 bool ServedByPeer(Call call) { return peer != nullptr && call.first_bin == 0; }
 

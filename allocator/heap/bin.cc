@@ -200,7 +200,8 @@ int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
   if (__builtin_add_overflow(std::max(reserved_slots_, live), count, &wanted)) return ENOMEM;
   if (wanted > total_slots_) {
     const unsigned order = std::max<unsigned>(shape.order, pages.smallest_order());
-    const size_t slabs = (wanted - total_slots_ - 1) / SlotsIn(shape, BytesOf(Pages{1} << order)) + 1;
+    const size_t slabs =
+        (wanted - total_slots_ - 1) / SlotsIn(shape, BytesOf(Pages{1} << order)) + 1;
     const int error = pages.ReserveRuns(order, slabs, [&](const Run& run)
                                             SA_NO_THREAD_SAFETY { MakeSlab(run, bin); });
     if (error != 0) return error;

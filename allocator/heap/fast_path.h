@@ -70,7 +70,8 @@ template <Reach kReach, typename... Size>
   if (slot_size - 1 > most) [[unlikely]] return false;  // Zero, not live, wraps around.
   const size_t slack = LoadSlack(shadow);
   if ((... || (slot_size - slack != size))) [[unlikely]] return false;
-  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, slack)) [[unlikely]] return false;
+  if (!CheckBytesHold(static_cast<const char*>(object), slot_size, slack)) [[unlikely]]
+    return false;
   ThreadCache& cache = *thread_cache;
   CacheBin& bin = cache.bins[state & ~kLive];
   if (!bin.CanGive()) [[unlikely]] return false;

@@ -16,15 +16,6 @@ namespace {
 // of all to the program.
 constexpr size_t kMaxGuardedRuns = 16000;
 
-// Of the queue: how often it looks at the clock, how long runs wait (ms), and what is worth
-// to be cut off a run (system pages).
-constexpr unsigned kTicksPerLook = 16;
-constexpr uint64_t kPatience = 1000;
-constexpr Pages kLeastRest = 16;
-
-// From so many pages on, moving them is cheaper than copying, wiping and faulting in.
-constexpr Pages kLeastMoved = 32;
-
 // Far below what the 32 bits for the bytes not asked for can say.
 constexpr size_t kMaxRoom = kGiB;
 
@@ -57,127 +48,11 @@ void LargeStore::CheckIntact(const void* object, const void* caller) {
   if (!whole || !IsZeroLong(run.address(), before)) Fault(FaultKind::kOverflow, caller);
 }
 
-bool LargeStore::IsTooLongToQueue(const Run& run) {
-  MutexLock lock(mutex_);
-  most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed) + run.bytes());
-  return run.bytes() > QueuedLimit();
-}
-
-// --- The queue ---------------------------------------------------------------------
-
-size_t LargeStore::QueuedLimit() const {
-  const size_t least = queued_limit_.load(std::memory_order_relaxed);
-  return std::max(least, std::min(most_live_, most_queued_));
-}
-
-// Now and then looks at the clock: what has waited long goes, and so does the memory of
-// better times.
-void LargeStore::Tick() {
-  most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed));
-  if (++ticks_ % kTicksPerLook != 0) return;
-  const uint64_t now = os::Milliseconds();
-  if (now - now_ > kPatience) most_live_ = live_bytes_.load(std::memory_order_relaxed);
-  now_ = now;
-  while (waiting_ > 0 && now - queue_[0].since > kPatience) DropOldest();
-}
-
-void LargeStore::Enqueue(const Run& run) {
-  while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > QueuedLimit())) {
-    DropOldest();
-  }
-  queue_[waiting_++] = {run, now_};
-  waiting_bytes_ += run.bytes();
-}
-
-// Cuts off what is worth to be kept for others.
-void LargeStore::Shorten(Run* run, Pages pages) {
-  Run rest;
-  if (run->count < pages + pages / 4 + kLeastRest * SystemPage() || EdgesOf(*run) != Edges::kGuarded ||
-      !guarded_pages_.TrySplit(run, pages, &rest)) {
-    return;
-  }
-  guarded_runs_.fetch_add(1, std::memory_order_relaxed);
-  SetEdges(rest, Edges::kGuarded);
-  Enqueue(rest);
-}
-
-// The shortest that will do, but not the newest.
-bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
-  unsigned best = waiting_;
-  for (unsigned i = 0; i + 1 < waiting_; ++i) {
-    const Run& run = queue_[i].run;
-    if (run.count < pages || (Address(run.address()) & (alignment - 1)) != 0) continue;
-    // Others than ordinary ones can't be cut.
-    if (run.count > pages + pages / 4 && run.arena->source->protection() != Protection::kPlain) {
-      continue;
-    }
-    if (best == waiting_ || run.count < queue_[best].run.count) best = i;
-  }
-  if (best == waiting_) return false;
-  *found = queue_[best].run;
-  std::copy(queue_ + best + 1, queue_ + waiting_, queue_ + best);
-  --waiting_;
-  waiting_bytes_ -= found->bytes();
-  Shorten(found, pages);
-  return true;
-}
-
-bool LargeStore::TakeNewest(Pages pages, Run* newest) {
-  if (waiting_ == 0) return false;
-  *newest = queue_[waiting_ - 1].run;
-  if (newest->count < pages || newest->arena->source->protection() != Protection::kPlain) {
-    return false;
-  }
-  --waiting_;
-  waiting_bytes_ -= newest->bytes();
-  Shorten(newest, pages);
-  return true;
-}
-
-namespace {
-
-// Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
-// would stay a mapping of their own (vm.max_map_count).
-bool MovePages(const Run& from, const Run& to, size_t length) {
-  return EdgesOf(from) == Edges::kGuarded && EdgesOf(to) == Edges::kGuarded &&
-         os::Relocate(from.address(), length, to.address(), to.bytes()) == 0;
-}
-
-}  // namespace
-
-// The pages of the newest one, at another address.
-bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
-  if (pages < kLeastMoved) return false;
-  Run newest;
-  {
-    MutexLock lock(mutex_);
-    if (!TakeNewest(pages, &newest)) return false;
-  }
-  int error;
-  bool moved = TakeFresh(pages, alignment, run, &error);
-  if (moved && !MovePages(newest, *run, run->bytes())) {
-    GiveBack(*run);
-    moved = false;
-  }
-  GiveBack(newest);
-  return moved;
-}
-
-bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
-  bool found;
-  {
-    MutexLock lock(mutex_);
-    found = FindWaiting(pages, alignment, run) || TakeKept(pages, alignment, run);
-  }
-  if (!found && !TakeMoved(pages, alignment, run)) return false;
-  if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
-  return true;
-}
-
 // Pages that were in use before may have been written to since they were freed. Ordinary
 // ones went back to the kernel in between.
 void LargeStore::CheckUntouched(const Run& run) const {
-  if (run.arena->source->protection() != Protection::kPlain && !IsZeroLong(run.address(), run.bytes())) {
+  if (run.arena->source->protection() != Protection::kPlain &&
+      !IsZeroLong(run.address(), run.bytes())) {
     Fault(FaultKind::kWriteAfterFree, nullptr);
   }
 }
@@ -410,14 +285,6 @@ void LargeStore::CloseAll(PageHeap& pages) {
 
 // --- Giving back -------------------------------------------------------------------
 
-void LargeStore::DropOldest() {
-  const Run oldest = queue_[0].run;
-  std::copy(queue_ + 1, queue_ + waiting_, queue_);
-  --waiting_;
-  waiting_bytes_ -= oldest.bytes();
-  GiveBack(oldest);
-}
-
 void LargeStore::GiveBack(const Run& run) {
   StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
   MakeOrdinary(run.address(), run.bytes());
@@ -434,11 +301,6 @@ void LargeStore::GiveBack(const Run& run) {
     case Edges::kUnguarded:
       return guarded_pages_.GiveGuarded(run, false);
   }
-}
-
-void LargeStore::Trim() {
-  MutexLock lock(mutex_);
-  while (waiting_ > 0) DropOldest();
 }
 
 void LargeStore::Forget() {

@@ -112,7 +112,8 @@ class LargeStore {
   void Open(const Run& run);
   // What is freed is kept for an object of the same size: nobody else can use it.
   static bool Stays(const Run& run) {
-    return IsReserved(run) || (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
+    return IsReserved(run) ||
+           (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
   }
 
   const unsigned bin_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "allocator/base/fault.h"
+#include "allocator/os/os.h"
 #include "allocator/base/system_page.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/space.h"
@@ -82,6 +83,16 @@ inline void SetExtent(const Run& run, size_t before, size_t request) {
   info.slack = static_cast<uint32_t>(run.bytes() - before - request);
   const Extent extent = ExtentOf(run);
   if (extent.slack > 0) SetCheckBytes(extent.object, extent.size, extent.slack);
+}
+
+// From so many pages on, moving them is cheaper than copying, wiping and faulting in.
+inline constexpr Pages kLeastMoved = 32;
+
+// Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
+// would stay a mapping of their own (vm.max_map_count).
+inline bool MovePages(const Run& from, const Run& to, size_t length) {
+  return EdgesOf(from) == Edges::kGuarded && EdgesOf(to) == Edges::kGuarded &&
+         os::Relocate(from.address(), length, to.address(), to.bytes()) == 0;
 }
 
 }  // namespace secure_alloc

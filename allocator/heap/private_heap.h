@@ -12,7 +12,8 @@ class PrivateHeap : public PageHeap {
  public:
   // queued_bytes: as of LargeStore.
   PrivateHeap(const Source& first, Budget* budget, PageRecord& record, size_t queued_bytes)
-      : PageHeap(kSecretPages, first, budget, record), heap_(kDomainBins, *this, *this, {queued_bytes, 0}) {}
+      : PageHeap(kSecretPages, first, budget, record),
+        heap_(kDomainBins, *this, *this, {queued_bytes, 0}) {}
 
   Heap& heap() { return heap_; }
 

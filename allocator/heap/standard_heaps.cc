@@ -52,7 +52,8 @@ constinit Budget secret_budget(nullptr, process_record.domains[0].budget);
 constinit PageHeap secret_pages(kSecretPages, secret_source, &secret_budget,
                                 process_record.domains[0].pages);
 constinit PageHeap zero_size_pages(kZeroSizePages, inaccessible_source, nullptr);
-constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages, {kQueuedBytes, kMostQueuedBytes});
+constinit Heap ordinary_heap(kOrdinaryBins, slab_pages, large_pages,
+                             {kQueuedBytes, kMostQueuedBytes});
 constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
                            {kQueuedSecretBytes, 0});
 

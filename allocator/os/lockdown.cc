@@ -47,8 +47,8 @@ constexpr uint32_t kWork[] = {
     __NR_accept, __NR_accept4, __NR_shutdown, __NR_getsockname, __NR_getpeername,
     __NR_getsockopt, __NR_setsockopt, __NR_sendfile,
     // memory
-    __NR_mmap, __NR_munmap, __NR_mprotect, __NR_pkey_mprotect, __NR_mremap, __NR_madvise, __NR_brk, __NR_mlock,
-    __NR_mlock2, __NR_munlock, __NR_memfd_secret, __NR_mseal, __NR_getrandom,
+    __NR_mmap, __NR_munmap, __NR_mprotect, __NR_pkey_mprotect, __NR_mremap, __NR_madvise,
+    __NR_brk, __NR_mlock, __NR_mlock2, __NR_munlock, __NR_memfd_secret, __NR_mseal, __NR_getrandom,
     // time
     __NR_clock_gettime, __NR_clock_getres, __NR_clock_nanosleep, __NR_nanosleep,
     __NR_gettimeofday, __NR_setitimer, __NR_getitimer, __NR_timer_create, __NR_timer_settime,

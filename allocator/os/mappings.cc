@@ -213,7 +213,8 @@ int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
   int error = 0;
   while (page < end && !*shared && error == 0) {
     uint64_t entries[64];
-    const size_t wanted = std::min(static_cast<size_t>(end - page) / kernel_page, std::size(entries));
+    const size_t wanted =
+        std::min(static_cast<size_t>(end - page) / kernel_page, std::size(entries));
     const long got = Syscall(__NR_pread64, file, Int(entries), static_cast<long>(wanted * 8),
                              Int(page) / static_cast<long>(kernel_page) * 8);
     if (got == -EINTR) continue;

@@ -194,8 +194,9 @@ namespace {
 
 int MoveOver(void* from, size_t length, void* to, size_t new_length) {
   if (!IsWholePages(to, new_length)) return EINVAL;
-  const long result = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
-                              static_cast<long>(new_length), MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
+  const long result =
+      Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(new_length),
+              MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
   return Failed(result) ? Error(result) : 0;
 }
 
@@ -219,7 +220,8 @@ int Relocate(void* from, size_t length, void* to, size_t new_length) {
 }
 
 int TryMove() {
-  char* const pages = static_cast<char*>(MapOrNull(nullptr, 2 * PageSize(), PROT_NONE, MAP_NORESERVE));
+  char* const pages =
+      static_cast<char*>(MapOrNull(nullptr, 2 * PageSize(), PROT_NONE, MAP_NORESERVE));
   if (pages == nullptr) return ENOMEM;
   const int error = Move(pages + PageSize(), pages, PageSize());
   Unmap(pages, 2 * PageSize());

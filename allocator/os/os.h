@@ -12,8 +12,8 @@ namespace secure_alloc::os {
 
 // The kernel's page size: 4096, 16384 or 65536.
 size_t PageSize();
-// For tests on kernels with smaller pages, before anything else: what isn't whole pages of this size
-// is refused from here on.
+// For tests on kernels with smaller pages, before anything else: what isn't whole pages of this
+// size is refused from here on.
 void PretendPageSize(size_t bytes);
 
 // Address space without memory: PROT_NONE, not charged, not dumped. Null when there is none

@@ -45,7 +45,8 @@ size_t ReadFile(const char* path, char* text, size_t size) {
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC);
   if (!Failed(file)) {
     while (length + 1 < size) {
-      const long n = Syscall(__NR_read, file, Int(text + length), static_cast<long>(size - 1 - length));
+      const long n =
+          Syscall(__NR_read, file, Int(text + length), static_cast<long>(size - 1 - length));
       if (n == -EINTR) continue;
       if (n <= 0) break;
       length += static_cast<size_t>(n);

@@ -51,7 +51,8 @@ struct Arena {
   Pages PageOf(uintptr_t address) const {
     return static_cast<Pages>((address - base) >> kPageShift);
   }
-  // Without the page heap's lock. Relaxed: who knows an object there has seen the arena grow so far.
+  // Without the page heap's lock. Relaxed: who knows an object there has seen the arena grow so
+  // far.
   bool Covers(uintptr_t address) const {
     return address - base < BytesOf(__atomic_load_n(&grown, __ATOMIC_RELAXED));
   }

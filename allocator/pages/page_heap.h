@@ -79,7 +79,8 @@ class PageHeap {
   unsigned key() const { return key_; }
 
   // A run of 2^order zero pages, or of a system page if that is longer. False: no source had
-  // them; *error says what the first source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM, EMFILE, ENOMEM.
+  // them; *error says what the first source said: EAGAIN budget or RLIMIT_MEMLOCK, ENOSYS, EPERM,
+  // EMFILE, ENOMEM.
   [[nodiscard]] bool TryTake(unsigned order, Run* run, int* error);
   // `count` zero pages, which are whole system pages, as all counts below, with an inaccessible
   // one on both sides; the first at a multiple of `alignment` bytes. *guarded is false if the

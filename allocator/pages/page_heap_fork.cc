@@ -146,7 +146,9 @@ void PageHeap::AdoptCopies() {
     for (Pages page = 0; page < arena->grown; ++page) {
       arena->info[page].prepared = InUse(*arena, page);
     }
-    const auto is_guard = [arena](Pages page) { return arena->info[page].kind == PageKind::kGuard; };
+    const auto is_guard = [arena](Pages page) {
+      return arena->info[page].kind == PageKind::kGuard;
+    };
     (void)ForEachStretch(*arena, is_guard, [&](Pages first, Pages count) {
       // Without its guard the object is whole, only less guarded.
       if (arena->source->Guard(arena->AddressOf(first), BytesOf(count)) != 0) {

@@ -25,7 +25,9 @@ constexpr size_t kMostKeptShare = 8;
 // Pages of one arena of a reservation: the largest run of the buddy.
 constexpr Pages kLargestReservation = Pages{1} << (Buddy::kOrders - 1);
 
-bool MayHelpToAskForLess(int error) { return error == EAGAIN || error == ENOMEM || error == EFAULT; }
+bool MayHelpToAskForLess(int error) {
+  return error == EAGAIN || error == ENOMEM || error == EFAULT;
+}
 
 }  // namespace
 

@@ -13,8 +13,9 @@
 // 1. The shadow below `high` can be read and written, whoever owns the span.
 // 2. A shadow byte is zero unless object.h says otherwise for that granule.
 // 3. A span has at most one owner; its arena lies wholly inside its spans.
-// Locking: spans by mutex_ (rank 6), taken only under a page heap's lock, so fork need not. Base and shadow are constant after Init(); the
-// high mark only grows, and who holds a pointer to an object has seen it grow.
+// Locking: spans by mutex_ (rank 6), taken only under a page heap's lock, so fork need not. Base
+// and shadow are constant after Init(); the high mark only grows, and who holds a pointer to an
+// object has seen it grow.
 #pragma once
 
 #include <atomic>

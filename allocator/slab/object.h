@@ -33,7 +33,9 @@ inline uint8_t CheckByte(const void* object) {
   return static_cast<uint8_t>((Address(object) * check_key) >> 56) | 1;
 }
 
-inline uint8_t LoadShadow(const uint8_t* shadow) { return __atomic_load_n(shadow, __ATOMIC_RELAXED); }
+inline uint8_t LoadShadow(const uint8_t* shadow) {
+  return __atomic_load_n(shadow, __ATOMIC_RELAXED);
+}
 inline void StoreShadow(uint8_t* shadow, uint8_t value) {
   __atomic_store_n(shadow, value, __ATOMIC_RELAXED);
 }

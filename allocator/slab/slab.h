@@ -27,8 +27,9 @@ class Slab {
   static Slab* Of(const void* slot);
 
   // Takes up to `count` free slots into `slots`: rows of neighbours, each in order from a random
-  // place on, upwards or downwards; which row is random, and a row of secret slots is one slot. A program that
-  // walks its objects as it made them then goes along lines that the CPU fetches ahead.
+  // place on, upwards or downwards; which row is random, and a row of secret slots is one slot. A
+  // program that walks its objects as it made them then goes along lines that the CPU fetches
+  // ahead.
   unsigned Take(void** slots, unsigned count, RandomBits& random);
   // False if the slot is already free: a double free that raced with itself.
   [[nodiscard]] bool Give(void* slot);

@@ -39,7 +39,7 @@ double Now(clockid_t clock) {
   return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
 }
 
-// --- Ways -----------------------------------------------------------------------------------------
+// --- Ways ----------------------------------------------------------------------------------------
 
 char* MapSecret(size_t size) {
   const int file = static_cast<int>(syscall(kMemfdSecret, O_CLOEXEC));
@@ -50,7 +50,8 @@ char* MapSecret(size_t size) {
 }
 
 void* OfOurs(size_t size) {
-  static auto* const allocate = secure_alloc::bench::FindSecretApi<void*(size_t)>("secalloc_malloc");
+  static auto* const allocate =
+      secure_alloc::bench::FindSecretApi<void*(size_t)>("secalloc_malloc");
   return allocate == nullptr ? nullptr : allocate(size);
 }
 
@@ -64,7 +65,7 @@ void* OfOneFile(size_t size) {
   return object;
 }
 
-// --- The other thread ------------------------------------------------------------------------------
+// --- The other thread ----------------------------------------------------------------------------
 
 std::atomic<bool> stop{false};
 std::atomic<uint64_t> walks{0};
@@ -98,10 +99,11 @@ double CostOfWalk(Meanwhile meanwhile) {
   const double start = Now(walker_clock);
   const uint64_t before = walks.load();
   meanwhile();
-  return (Now(walker_clock) - start) / static_cast<double>(std::max<uint64_t>(walks.load() - before, 1));
+  return (Now(walker_clock) - start) /
+         static_cast<double>(std::max<uint64_t>(walks.load() - before, 1));
 }
 
-// --- Figures ------------------------------------------------------------------------------------------
+// --- Figures -------------------------------------------------------------------------------------
 
 size_t KibOf(const char* path, const char* field) {
   FILE* const file = fopen(path, "re");
@@ -173,15 +175,18 @@ int Measure(const Way& way) {
   stop = true;
   pthread_join(walker, nullptr);
   const auto pages = static_cast<double>(SecretPages());
-  if (!good || pages == 0) return fprintf(stderr, "secret_growth %s: no secret memory\n", way.name), 1;
+  if (!good || pages == 0)
+    return fprintf(stderr, "secret_growth %s: no secret memory\n", way.name), 1;
   printf("10000 new secrets, pages\tpages\t%s\t%.0f\n", way.name, pages);
-  printf("10000 new secrets, CPU time for an object\tus\t%s\t%.2f\n", way.name, cpu / 1e3 / kObjects);
+  printf("10000 new secrets, CPU time for an object\tus\t%s\t%.2f\n", way.name,
+         cpu / 1e3 / kObjects);
   printf("10000 new secrets, CPU time for a page\tus\t%s\t%.2f\n", way.name, cpu / 1e3 / pages);
   printf("10000 new secrets, slow-down of the other CPU\t%%\t%s\t%.1f\n", way.name,
          100 * (together / alone - 1));
   printf("10000 new secrets, other CPU's time lost\tms\t%s\t%.2f\n", way.name,
          std::max(0.0, 1 - alone / together) * cpu / 1e6);
-  printf("10000 new secrets, direct map split\tKiB\t%s\t%zd\n", way.name, static_cast<ssize_t>(split));
+  printf("10000 new secrets, direct map split\tKiB\t%s\t%zd\n", way.name,
+         static_cast<ssize_t>(split));
   return 0;
 }
 

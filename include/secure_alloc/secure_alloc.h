@@ -271,7 +271,8 @@ int secalloc_set_fault_handler(secalloc_fault_handler handler, void *context);
  * SECALLOC_LOCKDOWN_GROWTH: no arena of secrets is made any more, so that a sandbox may refuse
  *   or kill for every system call that it takes. What is reserved or free goes on being
  *   allocated, without a system call; behind it is NULL with ENOMEM, and no line on standard
- *   error; secalloc_madvise and secalloc_mark fail. fork(2) fails with EAGAIN while there are secrets that the child would get a copy of.
+ *   error; secalloc_madvise and secalloc_mark fail. fork(2) fails with EAGAIN while there are
+ *   secrets that the child would get a copy of.
  * SECALLOC_LOCKDOWN_CALLS: this process and its children get EPERM for ptrace,
  *   process_vm_readv, process_vm_writev, process_madvise, pidfd_getfd, kcmp, bpf,
  *   perf_event_open, and for prctl(PR_SET_DUMPABLE) but to 0, which it is set to here: other
@@ -281,8 +282,8 @@ int secalloc_set_fault_handler(secalloc_fault_handler handler, void *context);
  *   descriptors, memory, time, signals and locks takes: no file is opened, nothing is executed
  *   and no process or thread is made.
  *
- * EINVAL: no flag or an unknown one; EOPNOTSUPP: this kernel can't (nothing is changed then); EBUSY:
- * an object is closed by secalloc_protect; ENOMEM: not all could be done. */
+ * EINVAL: no flag or an unknown one; EOPNOTSUPP: this kernel can't (nothing is changed then);
+ * EBUSY: an object is closed by secalloc_protect; ENOMEM: not all could be done. */
 #define SECALLOC_LOCKDOWN_MAPS 1u
 #define SECALLOC_LOCKDOWN_GROWTH 2u
 #define SECALLOC_LOCKDOWN_CALLS 4u

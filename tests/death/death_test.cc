@@ -116,8 +116,8 @@ bool IsFault(const std::string& line, const std::string& sentence) {
   const bool is_said = line.rfind(fault + " [event=fault kind=\"", 0) == 0 ||
                        line.rfind(fault + " (called from 0x", 0) == 0;
   const size_t event = line.find(" [event=fault kind=\"");
-  return is_said && event != std::string::npos && line.find("\" pid=", event) != std::string::npos &&
-         line.ends_with("]\n");
+  return is_said && event != std::string::npos &&
+         line.find("\" pid=", event) != std::string::npos && line.ends_with("]\n");
 }
 
 bool IsAsExpected(const Outcome& outcome, End end) {
@@ -160,8 +160,8 @@ bool RunRow(const Policy& policy, const char* refuse, size_t number) {
       const bool good = IsAsExpected(outcome, end);
       printf(" %-17s", good ? TextOf(end).word : "** NOT AS IT MUST");
       if (good) continue;
-      trouble += std::string("   ") + NameOf(home) + " " + std::to_string(size) + ": expected " + TextOf(end).word + ", got " +
-                 outcome.Describe() + "\n";
+      trouble += std::string("   ") + NameOf(home) + " " + std::to_string(size) + ": expected " +
+                 TextOf(end).word + ", got " + outcome.Describe() + "\n";
     }
   }
   printf("\n%s", trouble.c_str());

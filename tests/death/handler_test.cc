@@ -107,7 +107,8 @@ int RunAll() {
   Fact("the handler learns kind, caller and its context",
        outcome.err.find("handler: double free, with a caller, the context, its thread\n") !=
            std::string::npos);
-  Fact("the line is out before it is called", outcome.err.rfind("secure_alloc: double free", 0) == 0);
+  Fact("the line is out before it is called",
+       outcome.err.rfind("secure_alloc: double free", 0) == 0);
   outcome = RunAbort("replaced");
   Fact("the last handler set is called", Lines(outcome, "handler: overflow") == 1 &&
                                              Lines(outcome, "handler:") == 1);

@@ -31,9 +31,10 @@ bool Holds(size_t i, char value) {
 void AllocateAll(secalloc_domain* domain) {
   for (size_t i = 0; i < kObjects; ++i) {
     const size_t kind = i % kKinds;
-    void* const object = kind == 0                        ? secalloc_malloc(SizeOf(i))
-                         : kind == 1 && domain != nullptr ? secalloc_domain_malloc(domain, SizeOf(i))
-                                                          : malloc(SizeOf(i));
+    void* const object = kind == 0 ? secalloc_malloc(SizeOf(i))
+                         : kind == 1 && domain != nullptr
+                             ? secalloc_domain_malloc(domain, SizeOf(i))
+                             : malloc(SizeOf(i));
     objects[i] = static_cast<char*>(object);
     if (object == nullptr) {
       refused += errno == ENOMEM;
@@ -41,7 +42,8 @@ void AllocateAll(secalloc_domain* domain) {
       continue;
     }
     if (!Holds(i, 0)) Fact("new memory is zero", false);
-    if (kind == 0 && ProtectionOf(object) < SECALLOC_LOCKED) Fact("a secret is not in plain memory", false);
+    if (kind == 0 && ProtectionOf(object) < SECALLOC_LOCKED)
+      Fact("a secret is not in plain memory", false);
     memset(object, ContentOf(i), SizeOf(i));
   }
 }

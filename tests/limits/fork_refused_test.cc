@@ -36,7 +36,8 @@ struct Traces {
   Traces() {
     FILE* const maps = fopen("/proc/self/maps", "re");
     char line[512];
-    while (fgets(line, sizeof line, maps) != nullptr) mappings += strstr(line, "/secretmem") != nullptr;
+    while (fgets(line, sizeof line, maps) != nullptr)
+      mappings += strstr(line, "/secretmem") != nullptr;
     fclose(maps);
     DIR* const open = opendir("/proc/self/fd");
     while (readdir(open) != nullptr) ++descriptors;

@@ -32,7 +32,7 @@ constexpr int kForkers = 3;
 constexpr int kNesting = 4;
 constexpr unsigned kHungSeconds = 280;
 
-// --- Domains of each policy -------------------------------------------------------------------
+// --- Domains of each policy ----------------------------------------------------------------------
 
 struct Place {
   secalloc_domain* domain;  // null: the standard one
@@ -50,7 +50,7 @@ void MakePlaces(secalloc_fork standard) {
   }
 }
 
-// --- Objects of one thread ---------------------------------------------------------------------
+// --- Objects of one thread -----------------------------------------------------------------------
 
 struct Secret {
   char* bytes;
@@ -136,7 +136,7 @@ class Secrets {
   std::vector<Secret> secrets_;
 };
 
-// --- What children do ---------------------------------------------------------------------------
+// --- What children do ----------------------------------------------------------------------------
 
 template <typename InChild>
 int ForkAndWait(InChild in_child) {
@@ -177,7 +177,7 @@ int LiveInGenerations(Secrets& inherited, int left) {
   return 0;
 }
 
-// --- Threads --------------------------------------------------------------------------------------
+// --- Threads -------------------------------------------------------------------------------------
 
 std::atomic<int> forks_left{kForks}, failures{0};
 std::atomic<bool> stop{false};
@@ -221,7 +221,7 @@ void Allocator(unsigned seed) {
   }
 }
 
-// --- Children that come by other ways -------------------------------------------------------------
+// --- Children that come by other ways ------------------------------------------------------------
 
 // clone(2) as fork(2) would call it, past the C library.
 pid_t RawClone() { return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)); }
@@ -298,7 +298,7 @@ int BeFresh() {
   return ProtectionOf(secret) == SECALLOC_SECRET && secret[99] == 0 ? 0 : 2;
 }
 
-// --- All of it -------------------------------------------------------------------------------------
+// --- All of it -----------------------------------------------------------------------------------
 
 void Threads() {
   std::vector<std::thread> threads;

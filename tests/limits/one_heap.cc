@@ -27,8 +27,8 @@ int main(int, char** arguments) {
   std::memset(object, 1, 100);
   struct secalloc_info info;
   Find<int(const void*, struct secalloc_info*)>(library, "secalloc_query")(object, &info);
-  std::printf("protection %d, live %d, size %zu, domain %s\n", info.protection, info.live, info.size,
-              info.domain);
+  std::printf("protection %d, live %d, size %zu, domain %s\n", info.protection, info.live,
+              info.size, info.domain);
   struct secalloc_stats stats;
   Find<int(struct secalloc_stats*)>(library, "secalloc_stats")(&stats);
   std::printf("arenas %s\n", stats.secret_arenas + stats.locked_arenas > 0 ? "yes" : "no");

@@ -80,7 +80,8 @@ int main() {
   const bool mixed = secret > 0 && plain > 0;
   void* const afterwards = secalloc_malloc(100);
   struct secalloc_info info = {};
-  const bool recovered = secalloc_query(afterwards, &info) == 0 && info.protection == SECALLOC_SECRET;
+  const bool recovered =
+      secalloc_query(afterwards, &info) == 0 && info.protection == SECALLOC_SECRET;
   struct secalloc_stats stats = {};
   const bool counted = secalloc_stats(&stats) == 0 && stats.degraded_allocations > 0;
   printf("secret %d, plain %d, broken %d, counted %d, recovered %d\n", secret.load(), plain.load(),

@@ -71,11 +71,12 @@ class Soak {
   }
 
   bool Live(long steps) {
-    printf("%-11s %8s %9s %9s %9s %7s %9s %9s\n", "phase", "objects", "asked KiB", "in use", "arenas",
-           "arenas", "internal", "external");
+    printf("%-11s %8s %9s %9s %9s %7s %9s %9s\n", "phase", "objects", "asked KiB", "in use",
+           "arenas", "arenas", "internal", "external");
     const long sample = std::max(1L, steps / kSamples);
     for (long step = 0; step < steps; ++step) {
-      const auto phase = static_cast<size_t>(step * 2 * static_cast<long>(std::size(kPhases)) / steps);
+      const auto phase =
+          static_cast<size_t>(step * 2 * static_cast<long>(std::size(kPhases)) / steps);
       if (!Step(kPhases[phase % std::size(kPhases)])) return false;
       if (step % sample == sample - 1) Sample(kPhases[phase % std::size(kPhases)].name);
     }
@@ -119,7 +120,8 @@ class Soak {
   }
 
   size_t RandomSize(const Phase& phase) {
-    if (random_() % 1000 < phase.large) return 4096 + random_() % (random_() % 16 == 0 ? 300000 : 30000);
+    if (random_() % 1000 < phase.large)
+      return 4096 + random_() % (random_() % 16 == 0 ? 300000 : 30000);
     const size_t most = size_t{16} << random_() % 9;  // As many small ones as large ones.
     return 1 + random_() % most;
   }
@@ -154,11 +156,12 @@ class Soak {
   void Sample(const char* phase) {
     const Stats stats = Get();
     const auto share = [](uint64_t part, uint64_t whole) {
-      return whole == 0 ? 0.0 : 100.0 * (1.0 - static_cast<double>(part) / static_cast<double>(whole));
+      return whole == 0 ? 0.0
+                        : 100.0 * (1.0 - static_cast<double>(part) / static_cast<double>(whole));
     };
-    printf("%-11s %8zu %9zu %9lu %9lu %7lu %8.1f%% %8.1f%%\n", phase, brief_.size() + lasting_.size(),
-           asked_ / 1024, stats.secret_used_bytes / 1024, stats.secret_bytes / 1024,
-           stats.secret_arenas, share(asked_, stats.secret_used_bytes),
+    printf("%-11s %8zu %9zu %9lu %9lu %7lu %8.1f%% %8.1f%%\n", phase,
+           brief_.size() + lasting_.size(), asked_ / 1024, stats.secret_used_bytes / 1024,
+           stats.secret_bytes / 1024, stats.secret_arenas, share(asked_, stats.secret_used_bytes),
            share(stats.secret_used_bytes, stats.secret_bytes));
   }
 

@@ -15,8 +15,8 @@ namespace secure_alloc::test {
 
 // What was done, and what must not happen.
 struct Counts {
-  std::atomic<long> allocated = 0, freed = 0, resized = 0, refused = 0, forks = 0, forks_refused = 0,
-                    converted = 0, conversions_refused = 0;
+  std::atomic<long> allocated = 0, freed = 0, resized = 0, refused = 0, forks = 0,
+                    forks_refused = 0, converted = 0, conversions_refused = 0;
   std::atomic<long> failures = 0;
 };
 

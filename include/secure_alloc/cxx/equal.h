@@ -42,8 +42,8 @@ bool equal(const Left& left, const Right& right) noexcept {
   static_assert(detail::compared_by_bytes<Element>,
                 "secure_alloc::equal: equal elements must be equal bytes");
   return std::size(left) == std::size(right) &&
-         equal(static_cast<const void*>(std::data(left)), static_cast<const void*>(std::data(right)),
-               std::size(left) * sizeof(Element));
+         equal(static_cast<const void*>(std::data(left)),
+               static_cast<const void*>(std::data(right)), std::size(left) * sizeof(Element));
 }
 
 }  // namespace secure_alloc

@@ -88,8 +88,9 @@ ModuleRule RuleFor(const std::string& path, const Settings& settings) {
   const bool is_libc = rules::IsListed(path.c_str(), kLibc);
   if (scope == "api") return {path, false, "scope=api: secret is what secalloc_malloc returns"};
   if (scope == "all") {
-    return {path, true, is_libc ? "scope=all: what it allocates for its callers; its own is ordinary"
-                                : "scope=all"};
+    return {path, true,
+            is_libc ? "scope=all: what it allocates for its callers; its own is ordinary"
+                    : "scope=all"};
   }
   const std::string globs = modules.empty() ? rules::kDefaultModules : modules;
   const char* const list = modules.empty() ? "the default list" : "modules";
@@ -136,7 +137,8 @@ int Explain(const ProgramCheck& program, const Settings& settings, bool json) {
   }
   ModuleRule own = RuleFor(program.binary, settings);
   if (!own.secret && HasOpenSslInside(program.binary, all)) {
-    own.why += "; but has OpenSSL inside: --modules=" + std::string(rules::FileName(own.path.c_str()));
+    own.why +=
+        "; but has OpenSSL inside: --modules=" + std::string(rules::FileName(own.path.c_str()));
   }
   all.insert(all.begin(), own);
   std::stable_sort(all.begin(), all.end(),

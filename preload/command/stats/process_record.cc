@@ -23,7 +23,8 @@ constexpr uint64_t Padded(uint64_t size) { return (size + 3) & ~uint64_t{3}; }
 // The record named by one of the notes in [at, end), or 0.
 uint64_t FindInNotes(Memory& memory, uint64_t at, uint64_t end) {
   Elf64_Nhdr note;
-  for (; at + sizeof note <= end; at += sizeof note + Padded(note.n_namesz) + Padded(note.n_descsz)) {
+  for (; at + sizeof note <= end;
+       at += sizeof note + Padded(note.n_namesz) + Padded(note.n_descsz)) {
     if (!ReadAll(memory, at, &note, sizeof note)) return 0;
     char owner[sizeof kRecordNoteOwner];
     const uint64_t name = at + sizeof note, distance_at = name + Padded(sizeof owner);

@@ -51,7 +51,8 @@ bool Refused(int error, Call call) {
 }
 
 bool IsSealed(void* object) {
-  void* const page = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(object) & ~uintptr_t{4095});
+  void* const page =
+      reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(object) & ~uintptr_t{4095});
   return Refused(EPERM, [&] { return munmap(page, 4096); }) &&
          Refused(EPERM, [&] { return mprotect(page, 4096, PROT_NONE); }) &&
          mremap(page, 4096, 4096, MREMAP_MAYMOVE) == MAP_FAILED && errno == EPERM &&

@@ -134,7 +134,8 @@ TEST(Protect, HoldsInAChildWhichHasItsOwnCopy) {
   ASSERT_EQ(secalloc_protect(object, PROT_NONE), 0);
   EXPECT_EQ(SignalOf([&] { (void)static_cast<volatile char*>(object)[0]; }), SIGSEGV);
   EXPECT_EQ(SignalOf([&] {
-              if (secalloc_protect(object, PROT_READ) != 0 || strcmp(object, "secret") != 0) abort();
+              if (secalloc_protect(object, PROT_READ) != 0 || strcmp(object, "secret") != 0)
+                abort();
             }),
             0);
   // ... and the parent's is still closed.

@@ -27,7 +27,9 @@ class CgroupTest : public testing::Test {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text << "\n";
   }
-  size_t Limit(const std::string& cgroup) { return CgroupMemoryLimit(cgroup.c_str(), root_.c_str()); }
+  size_t Limit(const std::string& cgroup) {
+    return CgroupMemoryLimit(cgroup.c_str(), root_.c_str());
+  }
 
   std::string root_;
 };

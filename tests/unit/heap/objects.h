@@ -18,7 +18,8 @@ struct Object {
   uint64_t number = 0;
 
   unsigned char At(size_t i) const {
-    return static_cast<unsigned char>((number * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u) >> 56);
+    return static_cast<unsigned char>((number * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u) >>
+                                      56);
   }
   void Fill() const {
     for (size_t i = 0; i < size; ++i) bytes[i] = At(i);

@@ -90,7 +90,8 @@ TEST_P(Resize, MovedObjectsKeepTheirContents) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Resize,
-                         testing::Values(47, 100, 1000, 5000, 20000, 32767, 60000, 200000, 3000000));
+                         testing::Values(47, 100, 1000, 5000, 20000, 32767, 60000, 200000,
+                                         3000000));
 
 }  // namespace
 }  // namespace secure_alloc

@@ -117,7 +117,8 @@ TEST_F(Reuse, AThreadsSlotsGoBackWhenItEnds) {
   for (int i = 0; i < 20; ++i) {
     std::thread([] {
       for (const entry::Call call : kBoth) {
-        for (size_t size = 8; size < 30000; size = size * 3 / 2) entry::Free(entry::Allocate(size, call), call);
+        for (size_t size = 8; size < 30000; size = size * 3 / 2)
+          entry::Free(entry::Allocate(size, call), call);
       }
     }).join();
   }

@@ -102,7 +102,8 @@ class Model {
   bool HasFreeRun(unsigned order) const {
     const uint32_t size = 1u << order;
     for (uint32_t page = 0; page + size <= kPages; page += size) {
-      if (std::all_of(free_.begin() + page, free_.begin() + page + size, [](bool f) { return f; })) {
+      if (std::all_of(free_.begin() + page, free_.begin() + page + size,
+                      [](bool f) { return f; })) {
         return true;
       }
     }

@@ -63,12 +63,13 @@ TEST(IsListed, OneOfManyIsEnoughAndEmptyOnesMatchNothing) {
 }
 
 TEST(DefaultModules, ListTheCryptoLibrariesOfDistributions) {
-  for (const char* file :
-       {"libcrypto.so.3", "libssl.so.3", "libcrypto-3d4f1a2b.so.3", "libnettle.so.8", "libsodium.so.23",
-        "libnss3.so", "libnspr4.so", "libcrypto.so.1.1", "libgcrypt.so.20", "libgnutls.so.30", "libgmp.so.10",
-        "libtasn1.so.6", "libmbedcrypto.so.7", "libmbedtls.so.14", "libwolfssl.so.35",
-        "libbotan-2.so.19", "libtommath.so.1", "libnssutil3.so", "libplds4.so", "libfreebl3.so",
-        "libfreeblpriv3.so"}) {
+  for (const char* file : {"libcrypto.so.3",     "libssl.so.3",      "libcrypto-3d4f1a2b.so.3",
+                           "libnettle.so.8",     "libsodium.so.23",  "libnss3.so",
+                           "libnspr4.so",        "libcrypto.so.1.1", "libgcrypt.so.20",
+                           "libgnutls.so.30",    "libgmp.so.10",     "libtasn1.so.6",
+                           "libmbedcrypto.so.7", "libmbedtls.so.14", "libwolfssl.so.35",
+                           "libbotan-2.so.19",   "libtommath.so.1",  "libnssutil3.so",
+                           "libplds4.so",        "libfreebl3.so",    "libfreeblpriv3.so"}) {
     EXPECT_TRUE(
         IsListed((std::string("/usr/lib/x86_64-linux-gnu/") + file).c_str(), kDefaultModules))
         << file;

@@ -28,8 +28,10 @@ TEST(Trace, CountsByTheNameOfTheFileAndByDomain) {
   Note("/opt/liba.so", true, 23);
   Note("liba.so", false, 0);
   const std::string text = Captured(Write);
-  EXPECT_NE(text.find("domain=secret calls=2 bytes=123 module=liba.so\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("domain=ordinary calls=1 bytes=0 module=liba.so\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("domain=secret calls=2 bytes=123 module=liba.so\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("domain=ordinary calls=1 bytes=0 module=liba.so\n"), std::string::npos)
+      << text;
   EXPECT_EQ(text.find("secure_alloc: trace pid=" + std::to_string(getpid()) + " "), 0u) << text;
 }
 

@@ -98,7 +98,8 @@ TEST_P(SlabTest, KeepsBookThroughManySteps) {
       ASSERT_EQ(got, std::min<size_t>(count, shape_.slots - taken.size()));
       for (unsigned i = 0; i < got; ++i) ASSERT_TRUE(taken.insert(slots[i]).second);
     } else if (!taken.empty()) {
-      const auto at = std::next(taken.begin(), static_cast<long>(test::Below(random, taken.size())));
+      const auto at =
+          std::next(taken.begin(), static_cast<long>(test::Below(random, taken.size())));
       ASSERT_TRUE(slab_->Give(*at));
       taken.erase(at);
     }
@@ -113,7 +114,8 @@ TEST_P(SlabTest, EverySlotOfAnEmptySlabIsAsLikelyToComeFirst) {
   for (int i = 0; i < kEach * shape_.slots; ++i) {
     void* slot;
     ASSERT_EQ(slab_->Take(&slot, 1, random_), 1u);
-    ++seen[SlotIndex(shape_, static_cast<size_t>(static_cast<char*>(slot) - slab_->run().address()))];
+    ++seen[SlotIndex(shape_,
+                     static_cast<size_t>(static_cast<char*>(slot) - slab_->run().address()))];
     ASSERT_TRUE(slab_->Give(slot));
   }
   double chi_square = 0;
