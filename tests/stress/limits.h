@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include <iterator>
+
 #include "tests/unit/seed.h"
 
 namespace secure_alloc::test {
@@ -18,11 +20,15 @@ class Limits {
   long changes() const { return changes_; }
 
  private:
-  static constexpr __rlimit_resource kKinds[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_MEMLOCK,
-                                                 RLIMIT_NPROC};
+  static constexpr __rlimit_resource kKinds[] = {
+      RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_NPROC,
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+      RLIMIT_AS,  // A sanitizer maps memory of its own, and ends the program if it can't.
+#endif
+  };
 
   Random random_;
-  struct rlimit saved_[4];
+  struct rlimit saved_[std::size(kKinds)];
   long changes_ = 0;
 };
 
