@@ -86,6 +86,8 @@ bool LargeStore::TakeNewest(Pages pages, Run* newest) {
   if (newest->count < pages || newest->arena->source->protection() != Protection::kPlain) {
     return false;
   }
+  // Where two may wait, they serve by turns.
+  if (waiting_bytes_ + BytesOf(pages) <= QueuedLimit()) return false;
   --waiting_;
   waiting_bytes_ -= newest->bytes();
   Shorten(newest, pages);

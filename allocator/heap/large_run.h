@@ -5,6 +5,7 @@
 #include "allocator/os/os.h"
 #include "allocator/base/system_page.h"
 #include "allocator/pages/arena.h"
+#include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/object.h"
 
@@ -85,14 +86,18 @@ inline void SetExtent(const Run& run, size_t before, size_t request) {
   if (extent.slack > 0) SetCheckBytes(extent.object, extent.size, extent.slack);
 }
 
-// From so many pages on, moving them is cheaper than copying, wiping and faulting in.
-inline constexpr Pages kLeastMoved = 32;
+// From so many pages on, moving them is cheaper than copying them to a run that waited, and wiping.
+inline constexpr Pages kLeastMoved = PagesFor(1 * kMiB);
 
 // Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
 // would stay a mapping of their own (vm.max_map_count).
 inline bool MovePages(const Run& from, const Run& to, size_t length) {
-  return EdgesOf(from) == Edges::kGuarded && EdgesOf(to) == Edges::kGuarded &&
-         os::Relocate(from.address(), length, to.address(), to.bytes()) == 0;
+  if (EdgesOf(from) != Edges::kGuarded || EdgesOf(to) != Edges::kGuarded ||
+      os::Relocate(from.address(), length, to.address(), to.bytes()) != 0) {
+    return false;
+  }
+  if (to.bytes() >= kLeastHuge) os::PreferHugePages(to.address(), to.bytes());
+  return true;
 }
 
 }  // namespace secure_alloc

@@ -37,9 +37,7 @@ namespace {
 
 constinit Budget secret_limit(SIZE_MAX);
 
-// Huge pages: not for what may be used in a small part only.
 constexpr size_t kHugePage = 2 * kMiB;
-constexpr size_t kHugePageRun = 2 * kHugePage;
 
 }  // namespace
 
@@ -83,7 +81,7 @@ int PlainSource::Map(void* address, size_t length) const {
 
 int SparseSource::Prepare(void* address, size_t length) const {
   const int error = os::Commit(address, length);
-  if (error == 0 && length >= kHugePageRun) os::PreferHugePages(address, length);
+  if (error == 0 && length >= kLeastHuge) os::PreferHugePages(address, length);
   return error;
 }
 

@@ -1,6 +1,7 @@
 // The sources of pages that there are.
 #pragma once
 
+#include "allocator/base/bits.h"
 #include "allocator/pages/source.h"
 
 namespace secure_alloc {
@@ -70,6 +71,9 @@ class InaccessibleSource final : public CommonSource {
  public:
   constexpr InaccessibleSource() : CommonSource(Protection::kPlain, InChild::kCopied) {}
 };
+
+// Sparse pages are huge ones from so many bytes on: not what may be used in a small part only.
+inline constexpr size_t kLeastHuge = 4 * kMiB;
 
 // Most that secret pages may take in this process, where a limit binds them alone; what is
 // beyond is EAGAIN, so that the next source can be tried.

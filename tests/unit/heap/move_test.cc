@@ -16,7 +16,7 @@ using test::kPublic;
 using test::kSecret;
 using test::Object;
 
-constexpr size_t kSize = kMiB;
+constexpr size_t kSize = 3 * kMiB;
 
 class Move : public testing::Test {
  protected:
@@ -36,7 +36,7 @@ TEST_F(Move, KeepsContentsAndWipesTheTail) {
   test::Random random(test::Seed());
   Object object = New(kSize, kPublic);
   for (int step = 0; step < 100; ++step) {
-    const size_t size = 300000 + random() % (3 * kSize);
+    const size_t size = BytesOf(kLeastMoved) + random() % (3 * kSize);
     void* const moved = TryMove(object.bytes, size);
     ASSERT_NE(moved, nullptr);
     ASSERT_NE(moved, object.bytes);
@@ -77,9 +77,9 @@ TEST_F(Move, CountsWhatIsLive) {
 
 TEST_F(Move, ARunThatAloneWouldDoComesBackElsewhere) {
   for (int i = 0; i < 20; ++i) {
-    const Object freed = New(20 * kSize, kPublic);  // More than two of them may wait.
+    const Object freed = New(7 * kSize, kPublic);  // More than two of them may wait.
     entry::Free(freed.bytes, kPublic);
-    const Object next = New(20 * kSize - 5000, kPublic);
+    const Object next = New(7 * kSize - 5000, kPublic);
     EXPECT_NE(next.bytes, freed.bytes);
     entry::Free(next.bytes, kPublic);
   }
