@@ -207,8 +207,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
       CountFallback(rung, *error);
       record_.faulted_pages.Add(count);
       arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, false, 0};
-      Link(arena);
-      space.SetOwner(arena->first_span, arena->spans, arena);
+      Enlist(arena);
       *run = {arena, 0, count};
       return true;
     }

@@ -24,8 +24,8 @@
 //
 // Locking: mutex() (rank 5) for everything but the constructor.
 //
-// page_heap.cc: runs; page_heap_growth.cc: arenas; page_heap_files.cc: their files;
-// page_heap_fork.cc: fork.
+// page_heap.cc: runs; page_heap_arenas.cc: arenas; page_heap_files.cc: their files;
+// page_heap_growth.cc: growth and reservations; page_heap_fork.cc: fork.
 #pragma once
 
 #include <errno.h>
@@ -162,6 +162,9 @@ class PageHeap {
   [[nodiscard]] bool RefillIn(Arena* arena, Pages needed) SA_REQUIRES(mutex_);
   [[nodiscard]] bool RefillAny(const Source& source, Pages needed) SA_REQUIRES(mutex_);
   Pages ReleaseIdleFiles(Arena* arena) SA_REQUIRES(mutex_);
+  // Gives a new arena `count` pages, the first of them prepared; on failure it is gone.
+  [[nodiscard]] int OpenArena(Arena* arena, Pages count, Pages prepared) SA_REQUIRES(mutex_);
+  void Enlist(Arena* arena) SA_REQUIRES(mutex_);  // From here on its addresses have an owner.
   void DeleteArena(Arena* arena) SA_REQUIRES(mutex_);
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
   void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
@@ -174,7 +177,10 @@ class PageHeap {
   [[nodiscard]] int GrowBy(const Source& source, Pages step, Pages needed) SA_REQUIRES(mutex_);
   [[nodiscard]] int ReserveLocked(size_t pages) SA_REQUIRES(mutex_);
   [[nodiscard]] int ReserveFrom(const Source& source, Pages count) SA_REQUIRES(mutex_);
-  [[nodiscard]] int ReserveArena(Pages count) SA_REQUIRES(mutex_);
+  // Tries one source after the other, each again if idle arenas could make room. 0, or what the
+  // first one said.
+  [[nodiscard]] int DownTheLadder(int (PageHeap::*attempt)(const Source&, Pages), Pages count)
+      SA_REQUIRES(mutex_);
   void CountFallback(unsigned rung, int error) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeFrom(Arena* arena, unsigned order, Run* run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeFirstFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
