@@ -109,9 +109,7 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
   Open(run);
   CheckIntact(object, caller);
   const Extent extent = ExtentOf(run);
-  if (extent.object != run.address() || extent.slack == 0) {
-    return false;  // It would no longer end at the guard.
-  }
+  if (!extent.IsAtFrontOf(run)) return false;  // It would no longer end at the guard.
   const size_t old = extent.request();
   if (request <= kMaxSlabRequest && old > kMaxSlabRequest) return false;
   if (request >= run.bytes() || request < run.bytes() / 2) return false;
@@ -127,7 +125,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   const Extent extent = ExtentOf(run);
   const Pages pages = PagesOf(request);
   if (request.size <= kMaxSlabRequest || std::min(run.count, pages) < kLeastMoved ||
-      extent.object != run.address()) {
+      !extent.IsAtFrontOf(run)) {
     return nullptr;
   }
   // Those that are promoted are known by their addresses.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "allocator/base/fault.h"
-#include "allocator/os/os.h"
 #include "allocator/base/system_page.h"
+#include "allocator/os/os.h"
 #include "allocator/pages/arena.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
@@ -69,6 +69,8 @@ struct Extent {
   size_t slack;  // of that not asked for; 0: it ends at the guard page, which is the check
 
   size_t request() const { return size - slack; }
+  // It begins where its pages do, and something is left behind it.
+  bool IsAtFrontOf(const Run& run) const { return object == run.address() && slack > 0; }
 };
 
 inline Extent ExtentOf(const Run& run) {
