@@ -71,14 +71,18 @@ clean_up() {
   exit "${status}"
 }
 
+# installed_library NAME: its path, or nothing.
+installed_library() {
+  ldconfig -p | awk -v name="$1" '$1 == name && !found { print $NF; found = 1 }'
+}
+
 find_variants() {
   local peer path
   VARIANTS=(base ours)
   PRELOAD_OF=([base]='' [ours]="${LIBRARY}")
   for peer in "${PEERS[@]}"; do
     path="${peer#*=}"
-    [[ "${path}" == /* ]] ||
-      path="$(ldconfig -p | awk -v name="${path}" '$1 == name && !found { print $NF; found = 1 }')"
+    [[ "${path}" == /* ]] || path="$(installed_library "${path}")"
     [[ ! -e "${path}" ]] || add_variant "${peer%%=*}" "${path}"
   done
   for peer in "$@"; do
@@ -105,7 +109,7 @@ describe_machine() {
   local commit
   commit="$(git -C "${ROOT}" describe --always --dirty 2>/dev/null)" || commit='not in a clone'
   printf 'commit %s; kernel %s; %s; %s CPUs, %s; load %s\n\n' "${commit}" "$(uname -r)" \
-    "$(g++ --version 2>/dev/null | head -n 1)" "$(nproc)" \
-    "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(g++ --version 2>/dev/null | sed -n 1p)" "$(nproc)" \
+    "$(sed -n '0,/^model name/s/^model name.*: //p' /proc/cpuinfo)" \
     "$(cut -d ' ' -f 1-3 /proc/loadavg)"
 }

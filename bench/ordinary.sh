@@ -53,7 +53,7 @@ cell() {
 main() {
   local workload malloc round
   read_options "$@"
-  JEMALLOC="$(ldconfig -p | awk '$1 == "libjemalloc.so.2" { print $NF; exit }')"
+  JEMALLOC="$(installed_library libjemalloc.so.2)"
   [[ -n "${JEMALLOC}" ]] || die 'there is no libjemalloc.so.2; apt-get install libjemalloc2'
   set_up //bench:measure //bench/workloads:programs
   for ((round = 0; round < REPEAT; round++)); do

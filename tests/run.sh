@@ -52,8 +52,9 @@ main() {
   say 'bazel test //...'
   bazel query 'tests(//...)' >"${WORK}/targets" 2>"${WORK}/query.log" ||
     { cat "${WORK}/query.log" >&2; exit 1; }
-  bazel test --keep_going --nocache_test_results --local_test_jobs=2 --test_output=errors --test_summary=terse \
-    --build_event_json_file="${WORK}/events" //... || true # summarize.py finds what failed
+  bazel test --keep_going --nocache_test_results --local_test_jobs=2 --test_output=errors \
+    --test_summary=terse --build_event_json_file="${WORK}/events" //... ||
+    true # summarize.py finds what failed
 
   run_other examples/quickstart.sh
   run_other tests/fuzz/run.sh

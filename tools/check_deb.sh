@@ -23,7 +23,7 @@ die() {
 
 mirror() {
   printf '%s\n' "${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' "Codename: ${SUITE}" | head -n 1)}"
+    'Created-By: Packages' "Codename: ${SUITE}" | sed -n 1p)}"
 }
 
 # In the clean machine, with a /proc and processes of its own, which end with the command.

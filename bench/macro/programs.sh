@@ -106,7 +106,7 @@ serve_tls() {
   "${REQUESTED[@]}" ab -q -n "$4" -c "$5" -f "$2" "https://127.0.0.1:${PORT}/hello" >answers \
     2>complaints
   sed -n '/^Complete requests:/p' answers
-  sort -u complaints | head -n 5
+  sort -u complaints | sed -n 1,5p
   stop_server "${PID}"
 }
 

@@ -14,7 +14,7 @@ FAILED=0
 
 failed() {
   printf 'FAILED %s\n' "$1"
-  sed 's/^/       /' <<<"$2" | head -n 12
+  sed -n '1,12s/^/       /p' <<<"$2"
   FAILED=$((FAILED + 1))
 }
 

@@ -34,8 +34,8 @@ in_command_page() {
 }
 
 taken_by_run() {
-  "${SECALLOC}" run --help | grep -qE -- "^  --$1\b" &&
-    ! "${SECALLOC}" run -o "$1=" true 2>&1 | grep -q 'unknown option'
+  grep -qE -- "^  --$1\b" <<<"$("${SECALLOC}" run --help)" &&
+    [[ "$("${SECALLOC}" run -o "$1=" true 2>&1)" != *'unknown option'* ]]
 }
 
 SECTION_3=()

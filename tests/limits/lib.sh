@@ -79,8 +79,8 @@ fact() {
   BROKEN=$((BROKEN + 1))
   echo "FAILED $1 (${*:2})"
   echo "       the program's exit status: $STATUS"
-  sed 's/^/       out: /' "$OUT" | head -5
-  sed 's/^/       err: /' "$ERR" | head -5
+  sed -n '1,5s/^/       out: /p' "$OUT"
+  sed -n '1,5s/^/       err: /p' "$ERR"
 }
 
 succeeded() { [[ $STATUS == 0 ]]; }

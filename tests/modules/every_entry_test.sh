@@ -25,7 +25,8 @@ unproved_entries() {
 
 mapfile -t PROVED < <(proved_entries; unproved_entries)
 for entry in "${ENTRIES[@]}"; do
-  printf '%s\n' "${PROVED[@]}" | grep -qxF -- "${entry}" || fail "no program proves ${entry}, and no document says so"
+  grep -qxF -- "${entry}" <<<"$(printf '%s\n' "${PROVED[@]}")" ||
+    fail "no program proves ${entry}, and no document says so"
   grep -qF -- "| \`${entry}\` |" "${DOC}" || fail "${DOC} has no row for ${entry}"
 done
 ((${#ENTRIES[@]} == ${#PROVED[@]})) ||

@@ -8,7 +8,7 @@ start() { start_node "$1"; }
 use() { use_tls node "$1"; }
 
 prove_kind() {
-  if ldd "$(readlink -f "$(command -v node)")" | grep -q 'libcrypto\.so'; then
+  if [[ "$(ldd "$(readlink -f "$(command -v node)")")" == *libcrypto.so* ]]; then
     prove "$1" 'libcrypto.so*'
   else
     prove_listed "$1" node

@@ -25,7 +25,9 @@ fact() {
 
 # keeps_a_secret LANGUAGE PROGRAM
 keeps_a_secret() {
-  LD_LIBRARY_PATH="${PREFIX}/${LIBDIR}" "$2" | tee /dev/stderr | grep -qx "$1: protection [12], 32 bytes"
+  local printed
+  printed="$(LD_LIBRARY_PATH="${PREFIX}/${LIBDIR}" "$2" | tee /dev/stderr)"
+  grep -qx "$1: protection [12], 32 bytes" <<<"${printed}"
 }
 
 by_pkg_config() {
@@ -44,7 +46,7 @@ another_version_is_refused() {
 }
 
 needs_version_0() {
-  readelf --dynamic "$1" | grep -q 'NEEDED.*\[libsecure_alloc\.so\.0\]'
+  grep -q 'NEEDED.*\[libsecure_alloc\.so\.0\]' <<<"$(readelf --dynamic "$1")"
 }
 
 finds_its_library() {

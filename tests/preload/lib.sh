@@ -126,7 +126,7 @@ has_ended() {
 }
 
 describe() {
-  tr -s '\0 ' ' ' 2>/dev/null <"/proc/$1/cmdline" | head -c 100
+  tr -s '\0 ' ' ' 2>/dev/null <"/proc/$1/cmdline" | cut -c 1-100
 }
 
 # Can this kernel give secret memory? 447 is memfd_secret on every architecture but alpha.

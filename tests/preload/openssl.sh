@@ -7,7 +7,7 @@ exercise() {
   tls_requests openssl "${PORT}" 50 "$1/cert.pem"
   for protocol in -tls1_2 -tls1_3; do
     "${LAUNCH[@]}" openssl s_client -quiet -no_ign_eof "${protocol}" -CAfile "$1/cert.pem" \
-      -connect "127.0.0.1:${PORT}" -verify_return_error 2>&1 </dev/null | head -n 2
+      -connect "127.0.0.1:${PORT}" -verify_return_error 2>&1 </dev/null | sed -n 1,2p
   done
 }
 

@@ -28,7 +28,7 @@ if [[ ! -s "${WORK}/preloaded.xml" ]]; then
   tail -n 60 "${WORK}/preloaded.log" >&2
   fail "${MODULE} did not come to its end under the library; the end of its log is above"
 elif ! "${PYTHON}" "${COMPARE}" "${WORK}/plain.xml" "${WORK}/preloaded.xml"; then
-  grep -A 25 -E '^(FAIL|ERROR):' "${WORK}/preloaded.log" | head -n 150 >&2
+  grep -A 25 -E '^(FAIL|ERROR):' "${WORK}/preloaded.log" | sed -n 1,150p >&2
   fail "${MODULE}: worse under the library; see above"
 fi
 expect_no_lines "${WORK}/preloaded.log"

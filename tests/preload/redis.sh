@@ -53,7 +53,7 @@ exercise() {
 saved() {
   local what="$1"
   shift
-  "$@" INFO persistence | grep -q "^${what}:0"
+  [[ "$("$@" INFO persistence)" == *"${what}:0"* ]]
 }
 
 examine() {

@@ -6,7 +6,7 @@ helper="$(realpath "$4")"
 
 is_done() { [[ -s "${work}/trigger.done" ]]; }
 
-is_saved() { "${cli[@]}" INFO persistence | grep -q rdb_bgsave_in_progress:0; }
+is_saved() { [[ "$("${cli[@]}" INFO persistence)" == *rdb_bgsave_in_progress:0* ]]; }
 
 load() {
   while [[ ! -e "${work}/stop" ]]; do
