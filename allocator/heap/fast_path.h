@@ -13,21 +13,23 @@ namespace secure_alloc {
 // How slots are checked and wiped: by inlined code only, so that nothing but the slow path is
 // ever called, and no larger ones; or any, by functions if need be.
 enum class Reach { kInline, kAll };
+static_assert(SlotSizeOf(ComputeClass(kInlineBytes - 1)) == kInlineBytes);
+static_assert(SlotSizeOf(ComputeClass(kWideInlineBytes - 1)) == kWideInlineBytes);
 
-// Makes a free slot an object of `request` bytes.
+// Makes a free slot, which its shadow has as `mark`, an object of `request` bytes.
 template <Reach kReach = Reach::kAll>
-[[gnu::always_inline]] inline void* HandOut(void* slot, unsigned bin, size_t slot_size,
+[[gnu::always_inline]] inline void* HandOut(void* slot, unsigned mark, size_t slot_size,
                                             size_t request) {
   char* const object = static_cast<char*>(slot);
   uint8_t* const shadow = space.ShadowOf(object);
-  if (LoadShadow(shadow) != bin) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
+  if (LoadShadow(shadow) != mark) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
   const bool is_zero = kReach == Reach::kInline ? IsZeroInline(object, slot_size)
                                                 : IsZero(object, slot_size);
   if (!is_zero) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
   const size_t slack = slot_size - request;
   StoreSlack(shadow, slack);
   SetCheckBytes(object, slot_size, slack);
-  SetLive(shadow, bin);
+  SetLive(shadow, mark);
   return object;
 }
 

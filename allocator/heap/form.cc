@@ -2,6 +2,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/slab/object.h"
+#include "allocator/slab/slab.h"
 
 namespace secure_alloc {
 
@@ -15,8 +16,9 @@ uint8_t* FormOf(const void* object) {
   if (granule >= space.granules()) return nullptr;
   uint8_t* const shadow = space.shadow(granule);
   const uint8_t state = LoadShadow(shadow);
-  const unsigned bin = state & ~kLive;
-  if ((state & kLive) == 0 || bin == kForgottenBin) return nullptr;
+  if ((state & kLive) == 0) return nullptr;
+  const unsigned bin = BinOf(object, state & ~kLive);
+  if (bin == kForgottenBin) return nullptr;
   const size_t slot_size = kShapes[bin].slot_size;
   return shadow + (slot_size == 0 ? 1 : (slot_size >> kGranuleShift) - 1);
 }

@@ -9,6 +9,7 @@
 #include "allocator/heap/private_heap.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/keys.h"
+#include "allocator/slab/slab.h"
 
 namespace secure_alloc {
 namespace {
@@ -97,7 +98,8 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
     return HandOut(*--cached.top, bin, cached.slot_size, request);
   }
   void* const slot = shared.TakeOne(bin, pages_, error);
-  return slot != nullptr ? HandOut(slot, bin, kShapes[bin].slot_size, request) : nullptr;
+  if (slot == nullptr) return nullptr;
+  return HandOut(slot, MarkOfBin(bin), kShapes[bin].slot_size, request);
 }
 
 void* Heap::Allocate(size_t request, int* error) {
@@ -166,7 +168,7 @@ bool FreeChecked(void* object, const void* caller) {
   uint8_t* const shadow = ShadowOfLive(object, Wanted::kFree, caller);
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
-  const unsigned bin = state & ~kLive;
+  const unsigned bin = BinOf(object, state & ~kLive);
   if (bin == kForgottenBin) return true;  // The parent's object: nothing of it is here.
   if (IsZeroSize(bin)) {
     (bin >= kSecretBins ? secret_heap : ordinary_heap).FreeZeroSize(object);
@@ -181,7 +183,7 @@ bool FreeChecked(void* object, const void* caller) {
   const size_t slot_size = kShapes[bin].slot_size;
   SA_CHECK(slot_size != 0);
   CheckSlot(object, shadow, slot_size, caller);
-  StoreShadow(shadow, static_cast<uint8_t>(bin));
+  StoreShadow(shadow, static_cast<uint8_t>(state & ~kLive));
   Wipe(object, slot_size);
   ThreadCache* const cache = heap.has_thread_caches() ? AttachedCache() : nullptr;
   if (cache != nullptr) {
@@ -196,8 +198,7 @@ bool FreeChecked(void* object, const void* caller) {
 
 size_t ObjectSize(const void* object) {
   const uint8_t* const shadow = space.ShadowOf(object);
-  const unsigned bin = LoadShadow(shadow) & ~kLive;
-  if (IsZeroSize(bin)) return 0;
+  if (IsZeroSize(BinOf(object, LoadShadow(shadow) & ~kLive))) return 0;
   const Arena& arena = *space.OwnerOf(Address(object));
   // A forgotten object has lost its bin; its arena's records have not.
   const bool is_slab =
@@ -209,8 +210,7 @@ size_t ObjectSize(const void* object) {
 bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
   const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return false;
-  const uint8_t state = LoadShadow(shadow);
-  const unsigned bin = state & ~kLive;
+  const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   // A forgotten object was a secret.
   info->first_bin = FirstBinOf(bin);
   const os::KeyOpened opened(KeyOf(object, bin));
@@ -227,8 +227,7 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
 
 bool TryResize(void* object, size_t request, const void* caller) {
   uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
-  const uint8_t state = LoadShadow(shadow);
-  const unsigned bin = state & ~kLive;
+  const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   if (IsZeroSize(bin) || bin == kForgottenBin || request == 0) return false;
   const os::KeyOpened opened(KeyOf(object, bin));
   if (IsLarge(bin)) return HeapOf(object, bin).large().TryResize(object, request, caller);
@@ -253,7 +252,7 @@ void* TryMove(void* object, size_t request) {
 int SetAccess(void* object, Access access, const void* caller) {
   const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return EINVAL;
-  const unsigned bin = LoadShadow(shadow) & ~kLive;
+  const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   if (!IsLarge(bin)) return EINVAL;
   return HeapOf(object, bin).large().SetAccess(object, access);
 }

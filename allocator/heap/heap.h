@@ -22,7 +22,7 @@ class Heap {
                  LargeStore::QueueLimits queue)
       : first_bin_(first_bin),
         pages_(pages),
-        large_(first_bin + kLargeClass, guarded_pages, pages, queue) {}
+        large_(MarkOfBin(first_bin + kLargeClass), guarded_pages, pages, queue) {}
 
   void SetStores(HeapStores& stores);
 

@@ -99,7 +99,7 @@ void* LargeStore::Allocate(const LargeRequest& request, int* error) {
   }
   SetExtent(run, before, request.size);
   char* const object = run.address() + before;
-  SetLive(space.ShadowOf(object), bin_);
+  SetLive(space.ShadowOf(object), mark_);
   live_bytes_.fetch_add(run.bytes(), std::memory_order_relaxed);
   return object;
 }
@@ -135,10 +135,10 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   int error;
   if (!TakeFresh(pages, kPageSize, &fresh, &error)) return nullptr;
   uint8_t* const shadow = space.ShadowOf(object);
-  StoreShadow(shadow, static_cast<uint8_t>(bin_));  // Live only with its check bytes.
+  StoreShadow(shadow, static_cast<uint8_t>(mark_));  // Live only with its check bytes.
   const size_t kept = std::min(run.bytes(), fresh.bytes());
   if (!MovePages(run, fresh, kept)) {
-    SetLive(shadow, bin_);
+    SetLive(shadow, mark_);
     GiveBack(fresh);
     return nullptr;
   }
@@ -146,7 +146,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   WipeBytes(fresh.address() + old, std::min(kept, extent.request() + 1) - old);
   if (kept == run.bytes()) fresh.address()[kept - 1] = 0;
   SetExtent(fresh, 0, request.size);
-  SetLive(space.ShadowOf(fresh.address()), bin_);
+  SetLive(space.ShadowOf(fresh.address()), mark_);
   live_bytes_.fetch_add(fresh.bytes() - run.bytes(), std::memory_order_relaxed);
   GiveBack(run);
   return fresh.address();
@@ -158,7 +158,7 @@ void LargeStore::Free(void* object, const void* caller) {
   CheckIntact(object, caller);
   // Of two simultaneous frees one sees the other here; a run is worth an exchange.
   uint8_t* const shadow = space.ShadowOf(object);
-  const uint8_t was = __atomic_exchange_n(shadow, static_cast<uint8_t>(bin_), __ATOMIC_RELAXED);
+  const uint8_t was = __atomic_exchange_n(shadow, static_cast<uint8_t>(mark_), __ATOMIC_RELAXED);
   if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;

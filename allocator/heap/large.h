@@ -47,9 +47,9 @@ class LargeStore {
   struct QueueLimits {
     size_t least, most;
   };
-  constexpr LargeStore(unsigned bin, PageHeap& guarded_pages, PageHeap& plain_pages,
+  constexpr LargeStore(unsigned mark, PageHeap& guarded_pages, PageHeap& plain_pages,
                        QueueLimits queue)
-      : bin_(bin), guarded_pages_(guarded_pages), plain_pages_(plain_pages),
+      : mark_(mark), guarded_pages_(guarded_pages), plain_pages_(plain_pages),
         most_queued_(queue.most), queued_limit_(queue.least) {}
 
   void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
@@ -116,7 +116,7 @@ class LargeStore {
            (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
   }
 
-  const unsigned bin_;
+  const unsigned mark_;  // of its objects, in their shadow
   PageHeap& guarded_pages_;
   PageHeap& plain_pages_;
 

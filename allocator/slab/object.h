@@ -1,7 +1,7 @@
 // What is known about an object, out of line: its shadow bytes and check bytes.
 //
 //   slot:    [ asked bytes | check | zeros ... | check ]   (one and the same if slack is 1)
-//   shadow:  granule 0: live bit | bin      1, 2: slack      others: 0
+//   shadow:  granule 0: live bit | mark     1, 2: slack      others: 0
 //
 // The slack (slot size - asked size, 1 to 2^13) is kept less one: six bits in the
 // second shadow byte, with bit 6 set seven more in the third. None of them has the
@@ -59,9 +59,9 @@ inline void StoreSlack(uint8_t* shadow, size_t slack) {
 
 // The object is whole now. Whoever looks at all live objects, a signal handler that exits for
 // one, finds their check bytes.
-inline void SetLive(uint8_t* shadow, unsigned bin) {
+inline void SetLive(uint8_t* shadow, unsigned mark) {
   __atomic_signal_fence(__ATOMIC_RELEASE);
-  StoreShadow(shadow, static_cast<uint8_t>(kLive | bin));
+  StoreShadow(shadow, static_cast<uint8_t>(kLive | mark));
 }
 
 inline constexpr size_t kMaxSlack = size_t{1} << 13;

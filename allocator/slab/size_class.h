@@ -1,12 +1,14 @@
 // Size classes: which slot size serves a request, and how the slabs of a class look.
 //
-// Classes are 16 bytes apart up to 128, then four for each doubling, so less than
-// a fifth of a slot is wasted. A slot always has room for one check byte more
-// than was asked for: malloc(16) takes 32 bytes, as glibc's header makes it do.
+// Classes are 16 bytes apart up to 128, then five for each doubling: quarters, so less than
+// a fifth of a slot is wasted, and first one for the power of two, which is what programs ask
+// for most. A slot always has room for one check byte more than was asked for: malloc(16)
+// takes 32 bytes, as glibc's header makes it do.
 //
-// A bin is a class in a heap; its number is what the shadow holds, so one load tells free()
-// class and heap: first come the ordinary heap's bins, then the secret heap's, then those
-// that the heaps of all created domains share (the arena tells which one it is).
+// A bin is a class in a heap: first come the ordinary heap's bins, then the secret heap's, then
+// those that the heaps of all created domains share (the arena tells which one it is). The
+// shadow holds a bin's mark: its number, so one load tells free() class and heap. Bins of
+// created domains, which have no fast path, are too many for that: their slots share a mark.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +27,8 @@ inline constexpr size_t kMaxSlabRequest = kMaxSlot - 1;
 inline constexpr unsigned kZeroClass = 1;  // size-zero objects: inaccessible slots
 inline constexpr unsigned kFirstClass = 2;
 inline constexpr unsigned kClassesTo128 = 7;  // 32, 48, ... 128
-inline constexpr unsigned kClasses = kFirstClass + kClassesTo128 + 4 * 8;  // to 32 KiB
+inline constexpr unsigned kClassesADoubling = 5;
+inline constexpr unsigned kClasses = kFirstClass + kClassesTo128 + kClassesADoubling * 8;
 inline constexpr unsigned kLargeClass = kClasses;  // an object that is a run of its own
 inline constexpr unsigned kHeapStride = kLargeClass + 1;
 
@@ -34,7 +37,10 @@ inline constexpr unsigned kSecretBins = kHeapStride;
 inline constexpr unsigned kDomainBins = 2 * kHeapStride;
 inline constexpr unsigned kCachedBins = kDomainBins;  // created domains have no thread caches
 inline constexpr unsigned kBins = 3 * kHeapStride;
-static_assert(kBins <= 128, "a shadow byte has seven bits for it");
+
+inline constexpr unsigned kDomainSlotMark = kDomainBins;
+inline constexpr unsigned kDomainLargeMark = kDomainBins + 1;
+static_assert(kDomainLargeMark < 128, "a shadow byte has seven bits for it");
 
 // Class 0 is no bin of any heap. In the secret heap's place: an object that this child of
 // its owner does not have, see domain/fork.
@@ -42,15 +48,19 @@ inline constexpr unsigned kForgottenBin = kSecretBins;
 
 constexpr unsigned ClassOfBin(unsigned bin) { return bin % kHeapStride; }
 constexpr unsigned FirstBinOf(unsigned bin) { return bin - bin % kHeapStride; }
+constexpr unsigned MarkOfBin(unsigned bin) {
+  if (bin < kDomainBins) return bin;
+  return ClassOfBin(bin) == kLargeClass ? kDomainLargeMark : kDomainSlotMark;
+}
 
 constexpr size_t SlotSizeOf(unsigned size_class) {
   if (size_class == kZeroClass) return kMinSlot;
   if (size_class < kFirstClass || size_class >= kClasses) return 0;
   const unsigned i = size_class - kFirstClass;
   if (i < kClassesTo128) return kMinSlot + 16 * i;
-  const unsigned step = i - kClassesTo128;
-  const size_t base = size_t{128} << (step / 4);
-  return base + base / 4 * (step % 4 + 1);
+  const unsigned above = i - kClassesTo128, step = above % kClassesADoubling;
+  const size_t base = size_t{128} << (above / kClassesADoubling);
+  return step == 0 ? base + 16 : base + base / 4 * step;
 }
 
 // The class whose slots have room for `request` bytes and a check byte;
@@ -60,13 +70,14 @@ constexpr unsigned ComputeClass(size_t request) {
   if (needed <= kMinSlot) return kFirstClass;
   if (needed <= 128) return kFirstClass + static_cast<unsigned>((needed - 17) / 16);
   const unsigned log = FloorLog2(needed - 1);
-  const unsigned quarter = static_cast<unsigned>(((needed - 1) >> (log - 2)) & 3);
-  return kFirstClass + kClassesTo128 + (log - 7) * 4 + quarter;
+  const size_t above = needed - 1 - (size_t{1} << log);
+  const unsigned step = above < 16 ? 0 : static_cast<unsigned>(above >> (log - 2)) + 1;
+  return kFirstClass + kClassesTo128 + (log - 7) * kClassesADoubling + step;
 }
 
 namespace internal {
 
-inline constexpr size_t kTableRequests = 1280;
+inline constexpr size_t kTableRequests = 2064;
 
 constexpr auto MakeClassTable() {
   std::array<uint8_t, kTableRequests / 16 + 1> table = {};

@@ -21,7 +21,7 @@ Slab* Slab::Make(const Run& run, unsigned bin) {
   slab->slots_ = slab->free_ = static_cast<uint16_t>(slots);
   for (unsigned i = 0; i < slots; ++i) {
     slab->bits_[i / 64] |= uint64_t{1} << (i % 64);
-    StoreShadow(space.ShadowOf(slab->SlotAt(i)), static_cast<uint8_t>(bin));
+    StoreShadow(space.ShadowOf(slab->SlotAt(i)), static_cast<uint8_t>(MarkOfBin(bin)));
   }
   for (Pages page = run.first; page < run.first + run.count; ++page) {
     SayKind(run.arena->info[page], PageKind::kSlab);

@@ -1,5 +1,5 @@
 // A slab: one run cut into equal slots of one bin. The record lies in the arena's
-// metadata, one bit a slot; the shadow of each slot's first granule holds the bin.
+// metadata, one bit a slot; the shadow of each slot's first granule holds the bin's mark.
 //
 // Invariants
 // 1. A set bit is a slot that is free and in no cache; it is zero, its shadow dead.
@@ -66,5 +66,11 @@ class Slab {
 };
 
 static_assert(sizeof(Slab) <= kRunRecordSize);
+
+// The bin of a live object whose shadow holds `mark`.
+inline unsigned BinOf(const void* object, unsigned mark) {
+  if (mark < kDomainBins) [[likely]] return mark;
+  return mark == kDomainSlotMark ? Slab::Of(object)->bin() : kDomainBins + kLargeClass;
+}
 
 }  // namespace secure_alloc

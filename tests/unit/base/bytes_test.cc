@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace secure_alloc {
@@ -14,16 +15,28 @@ constexpr unsigned char kFill = 0xA5;
 // Every slot size is among them.
 std::vector<size_t> Sizes() {
   std::vector<size_t> sizes;
-  for (size_t size = 32; size <= 1024; size += 16) sizes.push_back(size);
-  for (size_t size = 1024 + 256; size <= 32768; size += 256) sizes.push_back(size);
+  for (size_t size = 32; size <= 2304; size += 16) sizes.push_back(size);
+  for (size_t size = 2304 + 256; size <= 32768; size += 256) {
+    sizes.push_back(size);
+    sizes.push_back(size + 16);
+  }
   return sizes;
 }
 
-// A slot between margins, at an address that is a multiple of 16 and of nothing more.
+// Sizes, and how far above a multiple of 32.
+std::vector<std::pair<size_t, size_t>> Places() {
+  std::vector<std::pair<size_t, size_t>> places;
+  for (const size_t size : Sizes()) {
+    for (const size_t above : {0, 16}) places.emplace_back(size, above);
+  }
+  return places;
+}
+
+// A slot between margins, at an address that is `above` a multiple of 32.
 struct Slot {
-  explicit Slot(size_t size, unsigned char fill) : storage(size + 2 * kMargin + 32, fill) {
+  Slot(size_t size, size_t above, unsigned char fill) : storage(size + 2 * kMargin + 32, fill) {
     const uintptr_t address = reinterpret_cast<uintptr_t>(storage.data()) + kMargin;
-    bytes = reinterpret_cast<unsigned char*>((address + 31) / 32 * 32 + 16);
+    bytes = reinterpret_cast<unsigned char*>((address + 31) / 32 * 32 + above);
   }
   std::vector<unsigned char> storage;
   unsigned char* bytes;
@@ -44,8 +57,8 @@ INSTANTIATE_TEST_SUITE_P(Vectors, Bytes, testing::Bool(), [](const auto& param_i
 });
 
 TEST_P(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
-  for (const size_t size : Sizes()) {
-    Slot slot(size, kFill);
+  for (const auto& [size, above] : Places()) {
+    Slot slot(size, above, kFill);
     Wipe(slot.bytes, size);
     ASSERT_TRUE(std::all_of(slot.bytes, slot.bytes + size, [](int b) { return b == 0; })) << size;
     const auto filled = std::count(slot.storage.begin(), slot.storage.end(), kFill);
@@ -54,8 +67,8 @@ TEST_P(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
 }
 
 TEST_P(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
-  for (const size_t size : Sizes()) {
-    Slot slot(size, kFill);
+  for (const auto& [size, above] : Places()) {
+    Slot slot(size, above, kFill);
     ASSERT_FALSE(IsZero(slot.bytes, size)) << size;
     std::fill_n(slot.bytes, size, 0);
     ASSERT_TRUE(IsZero(slot.bytes, size)) << size << ": bytes beyond the slot do not count";
@@ -63,9 +76,9 @@ TEST_P(Bytes, IsZeroHoldsForAWipedSlotAmongOthers) {
 }
 
 TEST_P(Bytes, IsZeroSeesEverySingleBit) {
-  for (const size_t size : Sizes()) {
-    Slot slot(size, 0);
-    const size_t step = size <= 1024 ? 1 : 61;
+  for (const auto& [size, above] : Places()) {
+    Slot slot(size, above, 0);
+    const size_t step = size <= 2304 ? 1 : 61;
     for (size_t i = 0; i < size; i += step) {
       slot.bytes[i] = static_cast<unsigned char>(1 << (i % 8));
       ASSERT_FALSE(IsZero(slot.bytes, size)) << size << " at " << i;
@@ -82,7 +95,7 @@ TEST_P(Bytes, IsZeroSeesEverySingleBit) {
 
 TEST_P(Bytes, LongLoopsAgreeWithTheInlinedCode) {
   for (size_t size = 16; size <= 2048; size += 16) {
-    Slot slot(size, 0);
+    Slot slot(size, 16, 0);
     ASSERT_TRUE(IsZeroLong(slot.bytes, size));
     for (size_t i = 0; i < size; i += 13) {
       slot.bytes[i] = 1;
@@ -96,7 +109,7 @@ TEST_P(Bytes, LongLoopsAgreeWithTheInlinedCode) {
 TEST_P(Bytes, WipeBytesTakesAnyAddressAndLength) {
   for (size_t offset = 0; offset < 17; ++offset) {
     for (size_t size = 0; size < 70; ++size) {
-      Slot slot(128, kFill);
+      Slot slot(128, 16, kFill);
       WipeBytes(slot.bytes + offset, size);
       ASSERT_EQ(static_cast<size_t>(std::count(slot.storage.begin(), slot.storage.end(), 0)), size);
       ASSERT_TRUE(size == 0 || (slot.bytes[offset] == 0 && slot.bytes[offset + size - 1] == 0));

@@ -40,6 +40,12 @@ TEST(SizeClass, WastesLessThanAFifthOfASlotAbove128) {
   }
 }
 
+TEST(SizeClass, APowerOfTwoWastesLessThanAGranule) {
+  for (size_t request = 32; request < kMaxSlot; request *= 2) {
+    EXPECT_EQ(SlotSizeOf(ComputeClass(request)), request + 16);
+  }
+}
+
 TEST(SizeClass, TheTableSaysWhatComputationSays) {
   for (size_t request = 1; request <= kMaxSlabRequest; ++request) {
     ASSERT_EQ(ClassOf(request), ComputeClass(request)) << request;
@@ -96,6 +102,14 @@ TEST(Shapes, CachesKeepSlotsToChooseAmong) {
     EXPECT_GE(kShapes[bin].cache_reserve, 1) << bin;
     EXPECT_LT(kShapes[bin].cache_reserve, kShapes[bin].cache_capacity / 2) << bin;
   }
+}
+
+TEST(MarkOfBin, TellsTheBinsOfThreadCachesAndWhatIsOfACreatedDomain) {
+  for (unsigned bin = 0; bin < kCachedBins; ++bin) EXPECT_EQ(MarkOfBin(bin), bin);
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    EXPECT_EQ(MarkOfBin(kDomainBins + c), kDomainSlotMark) << c;
+  }
+  EXPECT_EQ(MarkOfBin(kDomainBins + kLargeClass), kDomainLargeMark);
 }
 
 TEST(LiveSlotSize, KnowsLiveSlabObjectsAndNothingElse) {
