@@ -94,8 +94,9 @@ class LargeStore {
   };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
-  [[nodiscard]] bool TakeNewest(Pages pages, Run* newest) SA_REQUIRES(mutex_);
-  [[nodiscard]] bool TakeMoved(Pages pages, size_t alignment, Run* run);
+  [[nodiscard]] bool TakeLongest(Pages pages, Run* longest) SA_REQUIRES(mutex_);
+  // moved: bytes of it that were in use before.
+  [[nodiscard]] bool TakeMoved(Pages pages, size_t alignment, Run* run, size_t* moved);
   [[nodiscard]] bool TakeKept(Pages pages, size_t alignment, Run* run) SA_REQUIRES(mutex_);
   void Keep(const Run& run) SA_REQUIRES(mutex_);
   void CheckUntouched(const Run& run) const;
@@ -106,6 +107,7 @@ class LargeStore {
   [[nodiscard]] bool IsTooLongToQueue(const Run& run);
   void Enqueue(const Run& run) SA_REQUIRES(mutex_);
   void Shorten(Run* run, Pages pages) SA_REQUIRES(mutex_);
+  void RemoveWaiting(unsigned i) SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
   void Tick() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);

@@ -47,6 +47,12 @@ void LargeStore::Enqueue(const Run& run) {
   waiting_bytes_ += run.bytes();
 }
 
+void LargeStore::RemoveWaiting(unsigned i) {
+  waiting_bytes_ -= queue_[i].run.bytes();
+  std::copy(queue_ + i + 1, queue_ + waiting_, queue_ + i);
+  --waiting_;
+}
+
 // Cuts off what is worth to be kept for others.
 void LargeStore::Shorten(Run* run, Pages pages) {
   Run rest;
@@ -73,43 +79,43 @@ bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
   }
   if (best == waiting_) return false;
   *found = queue_[best].run;
-  std::copy(queue_ + best + 1, queue_ + waiting_, queue_ + best);
-  --waiting_;
-  waiting_bytes_ -= found->bytes();
+  RemoveWaiting(best);
   Shorten(found, pages);
   return true;
 }
 
-bool LargeStore::TakeNewest(Pages pages, Run* newest) {
-  if (waiting_ == 0) return false;
-  *newest = queue_[waiting_ - 1].run;
-  if (newest->count < pages || newest->arena->source->protection() != Protection::kPlain) {
-    return false;
-  }
+bool LargeStore::TakeLongest(Pages pages, Run* longest) {
   // Where two may wait, they serve by turns.
   if (waiting_bytes_ + BytesOf(pages) <= QueuedLimit()) return false;
-  --waiting_;
-  waiting_bytes_ -= newest->bytes();
-  Shorten(newest, pages);
+  unsigned best = 0;
+  for (unsigned i = 1; i < waiting_; ++i) {
+    if (queue_[i].run.count > queue_[best].run.count) best = i;
+  }
+  if (waiting_ == 0 || queue_[best].run.count < kLeastMoved) return false;
+  *longest = queue_[best].run;
+  if (longest->arena->source->protection() != Protection::kPlain) return false;
+  RemoveWaiting(best);
+  Shorten(longest, pages);
   return true;
 }
 
-// The pages of the newest one, at another address.
-bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run) {
+// The pages of the longest one, at another address, and new ones behind them if they are too few.
+bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run, size_t* moved) {
   if (pages < kLeastMoved) return false;
-  Run newest;
+  Run longest;
   {
     MutexLock lock(mutex_);
-    if (!TakeNewest(pages, &newest)) return false;
+    if (!TakeLongest(pages, &longest)) return false;
   }
   int error;
-  bool moved = TakeFresh(pages, alignment, run, &error);
-  if (moved && !MovePages(newest, *run, run->bytes())) {
+  *moved = std::min(BytesOf(pages), longest.bytes());
+  bool done = TakeFresh(pages, alignment, run, &error);
+  if (done && !MovePages(longest, *run, *moved)) {
     GiveBack(*run);
-    moved = false;
+    done = false;
   }
-  GiveBack(newest);
-  return moved;
+  GiveBack(longest);
+  return done;
 }
 
 bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
@@ -118,16 +124,15 @@ bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
     MutexLock lock(mutex_);
     found = FindWaiting(pages, alignment, run) || TakeKept(pages, alignment, run);
   }
-  if (!found && !TakeMoved(pages, alignment, run)) return false;
-  if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
+  size_t used = found ? run->bytes() : 0;
+  if (!found && !TakeMoved(pages, alignment, run, &used)) return false;
+  if (!IsZeroLong(run->address(), used)) Fault(FaultKind::kWriteAfterFree, nullptr);
   return true;
 }
 
 void LargeStore::DropOldest() {
   const Run oldest = queue_[0].run;
-  std::copy(queue_ + 1, queue_ + waiting_, queue_);
-  --waiting_;
-  waiting_bytes_ -= oldest.bytes();
+  RemoveWaiting(0);
   GiveBack(oldest);
 }
 

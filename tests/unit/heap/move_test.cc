@@ -1,7 +1,9 @@
 // Large objects whose pages move to another address instead of their bytes.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "allocator/heap/heap.h"
 #include "allocator/heap/standard_heaps.h"
@@ -85,7 +87,33 @@ TEST_F(Move, ARunThatAloneWouldDoComesBackElsewhere) {
   }
 }
 
+// Pages that are in the core now.
+size_t Resident(const Object& object) {
+  std::vector<unsigned char> in_core(object.size / kPageSize);
+  if (mincore(object.bytes, in_core.size() * kPageSize, in_core.data()) != 0) return 0;
+  return static_cast<size_t>(std::count_if(in_core.begin(), in_core.end(),
+                                           [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST_F(Move, ALongerObjectTakesThePagesOfAShorterOne) {
+  entry::Free(New(7 * kSize, kPublic).bytes, kPublic);
+  unsigned char* const longer =
+      static_cast<unsigned char*>(entry::Allocate(9 * kSize, kPublic));
+  ASSERT_NE(longer, nullptr);
+  EXPECT_GE(Resident({longer, 9 * kSize}), 7 * kSize / kPageSize);
+  EXPECT_TRUE(AreZero(longer, 9 * kSize));
+  entry::Free(longer, kPublic);
+}
+
 using MoveDeathTest = Move;
+
+TEST_F(MoveDeathTest, AWriteIntoARunIsSeenWhenItsPagesMove) {
+  const Object freed = New(7 * kSize, kPublic);
+  entry::Free(freed.bytes, kPublic);
+  freed.bytes[5 * kSize] = 1;
+  EXPECT_EXIT(entry::Allocate(9 * kSize, kPublic), testing::KilledBySignal(SIGABRT), "");
+  freed.bytes[5 * kSize] = 0;
+}
 
 TEST_F(MoveDeathTest, TheOldPlaceFaults) {
   const Object object = New(kSize, kPublic);
