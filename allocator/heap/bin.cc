@@ -22,6 +22,11 @@ constexpr size_t kPopulateAfter = 3;
 // What a store may hold of small slots: several batches.
 constexpr size_t kStoreBytes = 128 * kKiB;
 
+// When a bin purges: its slabs have so many free bytes more than they once had since the last
+// purge, and a free slot more for so many that are in use.
+constexpr size_t kPurgedBytes = kMiB;
+constexpr size_t kUsedPerFree = 4;
+
 // Each stored slot keeps its slab: 256 KiB with the largest slots.
 constexpr size_t kLargestStored = 4 * kKiB;
 
@@ -55,6 +60,7 @@ void Bin::MakeSlab(const Run& run, unsigned bin) {
   slab_bytes_ += run.bytes();
   total_slots_ += slab->slots();
   free_slots_ += slab->slots();
+  least_free_ += slab->slots();
 }
 
 // The slab is empty, and was counted as such or is not linked yet.
@@ -64,6 +70,7 @@ Run Bin::UnmakeSlab(Slab* slab) {
   slab_bytes_ -= run.bytes();
   total_slots_ -= slab->slots();
   free_slots_ -= slab->slots();
+  least_free_ -= std::min<size_t>(least_free_, slab->slots());
   return run;
 }
 
@@ -108,6 +115,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
     if (slab->empty()) --empty_slabs_;
     const unsigned got = slab->Take(slots + taken, count - taken, random);
     free_slots_ -= got;
+    least_free_ = std::min(least_free_, free_slots_);
     taken += got;
     if (slab->full()) Unlink(slab);
   }
@@ -148,6 +156,21 @@ void Bin::GiveToSlab(PageHeap& pages, void* slot) {
   pages.Give(UnmakeSlab(slab));
 }
 
+void Bin::PurgeIfDue() {
+  const size_t more = free_slots_ - least_free_, used = total_slots_ - free_slots_;
+  if (available_ == nullptr || more < used / kUsedPerFree) return;
+  if (more * kShapes[available_->bin()].slot_size >= kPurgedBytes) Purge();
+}
+
+void Bin::Purge() {
+  least_free_ = free_slots_;
+  if (available_ == nullptr || reserved_slots_ != 0 ||
+      available_->run().arena->source->protection() != Protection::kPlain) {
+    return;
+  }
+  for (Slab* slab = available_; slab != nullptr; slab = slab->next) slab->DiscardFreePages();
+}
+
 void Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned keep) {
   MutexLock lock(mutex_);
   // From the oldest end, which the thread's own CPU has least use for.
@@ -163,6 +186,7 @@ void Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned keep) {
   }
   std::copy(slots + flushed, slots + count, slots);
   cache.SetCount(count - flushed);
+  PurgeIfDue();
 }
 
 void Bin::GiveOne(PageHeap& pages, void* slot) {
@@ -190,6 +214,7 @@ void Bin::Trim(PageHeap& pages) {
     --empty_slabs_;
     pages.Give(UnmakeSlab(slab));
   }
+  Purge();
 }
 
 int Bin::Reserve(unsigned bin, PageHeap& pages, size_t count) {
@@ -221,6 +246,7 @@ void Bin::Forget() {
   slab_bytes_ = 0;
   total_slots_ = 0;
   free_slots_ = 0;
+  least_free_ = 0;
   reserved_slots_ = 0;
   stored_ = 0;
   held_ = nullptr;

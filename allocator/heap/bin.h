@@ -31,7 +31,7 @@ class Bin {
   // Takes slots back from a thread's bin until `keep` are left.
   void Flush(PageHeap& pages, CacheBin& cache, unsigned keep);
   void GiveOne(PageHeap& pages, void* slot);
-  // Empties the store and gives all free slabs back that are not reserved.
+  // Empties the store and gives all free slabs back that are not reserved, and pages of others.
   void Trim(PageHeap& pages);
 
   // Makes slabs, in pages of their own, so that `count` more objects than are live now find
@@ -63,6 +63,9 @@ class Bin {
     return total_slots_ - slab.slots() < reserved_slots_;
   }
   void GiveToSlab(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
+  // Gives back the pages of slabs that other objects keep.
+  void Purge() SA_REQUIRES(mutex_);
+  void PurgeIfDue() SA_REQUIRES(mutex_);
   void Link(Slab* slab) SA_REQUIRES(mutex_);
   void Unlink(Slab* slab) SA_REQUIRES(mutex_);
 
@@ -72,6 +75,7 @@ class Bin {
   size_t slab_bytes_ SA_GUARDED_BY(mutex_) = 0;
   size_t total_slots_ SA_GUARDED_BY(mutex_) = 0;
   size_t free_slots_ SA_GUARDED_BY(mutex_) = 0;      // in slabs
+  size_t least_free_ SA_GUARDED_BY(mutex_) = 0;      // of those, since the last purge
   size_t reserved_slots_ SA_GUARDED_BY(mutex_) = 0;  // of all slots, so many stay
   RandomBits random_ SA_GUARDED_BY(mutex_);          // for allocations without a thread cache
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;

@@ -5,6 +5,7 @@
 
 #include "allocator/base/fault.h"
 #include "allocator/base/random.h"
+#include "allocator/os/os.h"
 #include "allocator/slab/object.h"
 
 namespace secure_alloc {
@@ -66,7 +67,37 @@ uint64_t Slab::FreeInRow(unsigned* slot) const {
   }
 }
 
+bool Slab::IsFree(unsigned first, unsigned last) const {
+  for (unsigned slot = first; slot <= last; ++slot) {
+    if ((bits_[slot / 64] >> slot % 64 & 1) == 0) return false;
+  }
+  return true;
+}
+
+void Slab::DiscardFreePages() {
+  const size_t page_size = os::PageSize();
+  const unsigned pages = static_cast<unsigned>(std::min<size_t>(run_.bytes() / page_size, 64));
+  const SlabShape& shape = kShapes[bin_];
+  uint64_t free = 0;
+  for (unsigned page = 0; page < pages; ++page) {
+    // What lies behind the last slot was never written to.
+    const unsigned first = SlotIndex(shape, page * page_size);
+    const unsigned last = SlotIndex(shape, (page + 1) * page_size - 1);
+    if (first < slots_ && IsFree(first, std::min<unsigned>(last, slots_ - 1u))) {
+      free |= uint64_t{1} << page;
+    }
+  }
+  for (uint64_t left = free & ~discarded_; left != 0;) {
+    const unsigned page = static_cast<unsigned>(std::countr_zero(left));
+    const unsigned count = static_cast<unsigned>(std::countr_one(left >> page));
+    SA_CHECK(os::Discard(run_.address() + page * page_size, count * page_size) == 0);
+    left &= ~(~uint64_t{0} >> (64 - count) << page);
+  }
+  discarded_ = free;
+}
+
 unsigned Slab::Take(void** slots, unsigned count, RandomBits& random) {
+  discarded_ = 0;
   const unsigned size = kShapes[bin_].row;
   const unsigned wanted = std::min<unsigned>(count, free_);
   for (unsigned taken = 0; taken < wanted;) {

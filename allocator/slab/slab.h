@@ -34,6 +34,10 @@ class Slab {
   // False if the slot is already free: a double free that raced with itself.
   [[nodiscard]] bool Give(void* slot);
 
+  // Gives the memory of pages without live objects back to the kernel, which has zero ones for
+  // them, and keeps the addresses. Ordinary memory only.
+  void DiscardFreePages();
+
   // Of an address inside the slab.
   bool IsSlotStart(const void* address) const { return SlotOf(address) == address; }
   // The slot that holds it; null behind the last one.
@@ -57,12 +61,14 @@ class Slab {
   }
 
   uint64_t FreeInRow(unsigned* slot) const;
+  bool IsFree(unsigned first, unsigned last) const;
 
   Run run_;
   uint16_t bin_ = 0;
   uint16_t slots_ = 0;
   uint16_t free_ = 0;
   uint64_t bits_[kWords] = {};
+  uint64_t discarded_ = 0;  // system pages that are not worth another call
 };
 
 static_assert(sizeof(Slab) <= kRunRecordSize);

@@ -1,0 +1,100 @@
+// Pages of slabs that a few live objects keep from being given back.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <vector>
+
+#include "allocator/os/os.h"
+#include "tests/unit/heap/objects.h"
+
+namespace secure_alloc {
+namespace {
+
+using test::kPublic;
+using test::Object;
+
+constexpr size_t kSize = 6000, kCount = 2000, kLeft = 8;
+
+bool IsResident(const void* address) {
+  unsigned char in_core = 0;
+  void* const page = reinterpret_cast<void*>(RoundDown(Address(address), os::PageSize()));
+  return mincore(page, 1, &in_core) == 0 && (in_core & 1) != 0;
+}
+
+long PageFaults() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+class Purge : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(entry::Start());
+    entry::Trim();
+  }
+
+  // One object in kLeft stays.
+  void LeaveFew() {
+    std::vector<Object> all;
+    for (size_t i = 0; i < kCount; ++i) {
+      bool was_zero = false;
+      all.push_back(test::Make(kSize, i, kPublic, &was_zero));
+      ASSERT_NE(all.back().bytes, nullptr);
+      ASSERT_TRUE(was_zero);
+    }
+    for (size_t i = 0; i < kCount; ++i) {
+      if (i % kLeft == 0) {
+        left_.push_back(all[i]);
+      } else {
+        freed_.push_back(all[i].bytes);
+        entry::Free(all[i].bytes, kPublic);
+      }
+    }
+  }
+  size_t ResidentFreed() const {
+    size_t count = 0;
+    for (const unsigned char* object : freed_) count += IsResident(object + kSize / 2);
+    return count;
+  }
+  void TearDown() override {
+    for (const Object& object : left_) {
+      EXPECT_TRUE(object.IsIntact());
+      entry::Free(object.bytes, kPublic);
+    }
+  }
+
+  std::vector<Object> left_;
+  std::vector<unsigned char*> freed_;
+};
+
+TEST_F(Purge, WhatFewObjectsKeepGoesBack) {
+  LeaveFew();
+  EXPECT_LT(ResidentFreed(), freed_.size() / 2);
+}
+
+TEST_F(Purge, WhatWentBackServesAgain) {
+  LeaveFew();
+  for (size_t i = 0; i < kCount; ++i) {
+    bool was_zero = false;
+    left_.push_back(test::Make(kSize, i, kPublic, &was_zero));
+    EXPECT_TRUE(was_zero);
+  }
+}
+
+TEST_F(Purge, ObjectsThatComeAndGoKeepTheirPages) {
+  LeaveFew();
+  const auto turn = [] {
+    std::vector<void*> objects;
+    for (size_t i = 0; i < 20; ++i) objects.push_back(entry::Allocate(kSize, kPublic));
+    for (void* object : objects) entry::Free(object, kPublic);
+  };
+  for (int i = 0; i < 100; ++i) turn();
+  const long before = PageFaults();
+  for (int i = 0; i < 1000; ++i) turn();
+  EXPECT_LT(PageFaults() - before, 100);
+}
+
+}  // namespace
+}  // namespace secure_alloc
