@@ -71,6 +71,9 @@ struct Wiping {
     }
   }
 #if defined(__x86_64__)
+  [[gnu::always_inline]] static void Four(char* begin, size_t length) {
+    wide::WipeFour(begin, length);
+  }
   template <size_t kCount>
   [[gnu::always_inline]] static void WideEnds(char* begin, size_t length) {
     wide::WipeEnds<kCount>(begin, length);
@@ -94,6 +97,9 @@ struct Checking {
     return IsZeroVector(any);
   }
 #if defined(__x86_64__)
+  [[gnu::always_inline]] static bool Four(const char* begin, size_t length) {
+    return wide::AreFourZero(begin, length);
+  }
   template <size_t kCount>
   [[gnu::always_inline]] static bool WideEnds(const char* begin, size_t length) {
     return wide::AreEndsZero<kCount>(begin, length);
@@ -108,17 +114,17 @@ struct Checking {
 // where programs have most objects.
 template <typename Work, typename Char>
 [[gnu::always_inline]] inline auto StraightCode(Char* begin, size_t length) {
-  if (length <= 64) return Work::template Ends<2>(begin, length);
 #if defined(__x86_64__)
   static_assert(kWideInlineBytes <= wide::kLongestRow);
   if (HasWideVectors()) [[likely]] {
-    if (length <= 128) return Work::template WideEnds<2>(begin, length);
+    if (length <= 128) return Work::Four(begin, length);
     if (length <= 256) return Work::template WideEnds<4>(begin, length);
     if (length <= 384) return Work::template WideEnds<6>(begin, length);
     if (length <= 512) return Work::template WideEnds<8>(begin, length);
     return Work::Row(begin, length);
   }
 #endif
+  if (length <= 64) return Work::template Ends<2>(begin, length);
   if (length <= 128) return Work::template Ends<4>(begin, length);
   return Work::template Ends<8>(begin, length);
 }

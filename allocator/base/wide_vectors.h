@@ -2,10 +2,45 @@
 // it too, which must not come here. Lengths are multiples of 16, addresses too.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 namespace secure_alloc::wide {
+
+// Four vectors, for 32 to 128 bytes without a branch: the two inner ones are as far in as the range
+// is long.
+inline size_t InnerStep(size_t length) { return std::min<size_t>(length - 32, 32); }
+
+[[gnu::always_inline]] inline void WipeFour(char* begin, size_t length) {
+  char* const tail = begin + length - 32;
+  const size_t step = InnerStep(length);
+  asm volatile("vpxor %%xmm0, %%xmm0, %%xmm0\n\t"
+               "vmovdqu %%ymm0, (%[begin])\n\t"
+               "vmovdqu %%ymm0, (%[begin], %[step])\n\t"
+               "vmovdqu %%ymm0, (%[inner])\n\t"
+               "vmovdqu %%ymm0, (%[tail])\n\t"
+               "vzeroupper"
+               :
+               : [begin] "r"(begin), [step] "r"(step), [inner] "r"(tail - step), [tail] "r"(tail)
+               : "xmm0", "memory");
+}
+
+[[gnu::always_inline]] inline bool AreFourZero(const char* begin, size_t length) {
+  const char* const tail = begin + length - 32;
+  const size_t step = InnerStep(length);
+  bool zero;
+  asm volatile("vmovdqu (%[begin]), %%ymm0\n\t"
+               "vpor (%[begin], %[step]), %%ymm0, %%ymm0\n\t"
+               "vpor (%[inner]), %%ymm0, %%ymm0\n\t"
+               "vpor (%[tail]), %%ymm0, %%ymm0\n\t"
+               "vptest %%ymm0, %%ymm0\n\t"
+               "vzeroupper"
+               : "=@ccz"(zero)
+               : [begin] "r"(begin), [step] "r"(step), [inner] "r"(tail - step), [tail] "r"(tail)
+               : "xmm0", "memory");
+  return zero;
+}
 
 // The first and the last kCount vectors of a range of 64 bytes or more, which may overlap: no loop
 // whose end has to be guessed.
