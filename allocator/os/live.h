@@ -91,8 +91,8 @@ enum class FaultScope {
   kUser,  // they fail with EFAULT
 };
 // EPERM, ENOSYS: not here. EMFILE, ENFILE. With `follow`, a range that is moved stays watched,
-// and who moves it waits for TakeMoveEvent().
-[[nodiscard]] int OpenFaults(FaultScope scope, bool follow, int* file);
+// and who moves it waits for TakeMoveEvent(). *sees_pins: MoveUnpinned() can be had, from Linux 6.8.
+[[nodiscard]] int OpenFaults(FaultScope scope, bool follow, int* file, bool* sees_pins);
 void CloseFaults(int file);  // Wakes whoever waits.
 // EBUSY: watched by another. EINVAL: pages of a kind that can't be.
 [[nodiscard]] int WatchFaults(int file, void* address, size_t length);
@@ -105,7 +105,7 @@ void WakeFaults(int file, void* address, size_t length);
 // Moves private pages from one range to another that is watched through `file` and was never
 // touched, if none is pinned: by a transfer under way (O_DIRECT), or for good (io_uring's buffers).
 // The kernel refuses with EBUSY; pages that a child shares count as pinned unless they were
-// just written to. Of *moved bytes, also on failure. EINVAL: this kernel (before 6.8) can't tell.
+// just written to. Of *moved bytes, also on failure. EINVAL: locked, or with a protection key.
 [[nodiscard]] int MoveUnpinned(int file, void* from, void* to, size_t length, size_t* moved);
 
 // Moves `from`, watched through `file` with `follow`, over `to`; the range stays watched.

@@ -2,15 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,44 +215,6 @@ TEST(Ebusy, UnsharedWhileAChildHasTheOldPages) {
   EXPECT_EQ(range.Advise(kSecret | SECALLOC_UNSHARED), 0);
   EXPECT_TRUE(range.IsIntact());
   close(hold[0]);
-}
-
-// A ring with these pages as its registered buffer, or -1.
-int PinPages(void* begin, size_t bytes) {
-  struct io_uring_params parameters = {};
-  const int ring = static_cast<int>(syscall(SYS_io_uring_setup, 4, &parameters));
-  if (ring < 0) return -1;
-  const struct iovec buffer = {begin, bytes};
-  EXPECT_EQ(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1), 0);
-  return ring;
-}
-
-bool KernelTellsPins() {
-  int major, minor;
-  struct utsname name;
-  uname(&name);
-  return sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-         (major > 6 || (major == 6 && minor >= 8));
-}
-
-// All of it, or a page in the middle: what had been moved away before that goes back.
-TEST(Ebusy, PinnedByADevice) {
-  for (const size_t pinned : {8, 1}) {
-    const Range range(8);
-    const int ring = PinPages(range.at(pinned == 1 ? 5 : 0), pinned * kPage);
-    if (ring < 0 || !KernelTellsPins()) {
-      printf("SKIP: kernel: io_uring, and userfaultfd that sees pins, from Linux 6.8 on\n");
-      GTEST_SKIP();
-    }
-    for (const int method : kMethods) ExpectRefused(range, EBUSY, kSecret | method);
-    EXPECT_TRUE(range.IsIntact());
-    close(ring);
-    // The kernel lets go a moment later.
-    int error = EBUSY;
-    for (int i = 0; i < 1000 && error == EBUSY; ++i, usleep(1000)) error = range.Advise(kSecret);
-    EXPECT_EQ(error, 0);
-    EXPECT_TRUE(range.IsIntact());
-  }
 }
 
 // Memory that was never written to is shared with everyone, and tells nothing.
