@@ -119,25 +119,29 @@ char* Append(char* to, uint32_t number) {
   return to;
 }
 
-// Would the signal wait in this thread? Threads that end or can't be asked don't count.
-bool IsBlockedIn(uint32_t thread) {
+enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded };
+
+// Threads that can't be asked end just now. The first one stays as a zombie while others run.
+Answer Ask(uint32_t thread) {
   char path[48];
   *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
-  if (Failed(file)) return false;
+  if (Failed(file)) return Answer::kHasEnded;
   char text[2048];
   const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
   Syscall(__NR_close, file);  // Read only.
-  if (size <= 0) return false;
+  if (size <= 0) return Answer::kHasEnded;
   text[size] = '\0';
+  if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
   constexpr char kName[] = "SigBlk:\t";
   const char* at = std::strstr(text, kName);
-  if (at == nullptr) return false;
+  if (at == nullptr) return Answer::kTakesSignal;
   // Sixteen digits, the highest signal first.
   const int from_right = (stop.signal - 1) / 4;
   const char digit = at[sizeof kName - 1 + 15 - from_right];
   const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  return (value >> ((stop.signal - 1) % 4) & 1) != 0;
+  const bool blocks = (value >> ((stop.signal - 1) % 4) & 1) != 0;
+  return blocks ? Answer::kBlocksSignal : Answer::kTakesSignal;
 }
 
 uint64_t Now() {
@@ -148,13 +152,14 @@ uint64_t Now() {
 
 // A thread that has just begun, or is leaving the handler since the last time, blocks signals
 // for a moment.
-bool WaitUntilUnblocked(uint32_t thread) {
-  for (const uint64_t deadline = Now() + kPatience; IsBlockedIn(thread);) {
-    if (Now() > deadline) return false;
+Answer AskUntilUnblocked(uint32_t thread) {
+  const uint64_t deadline = Now() + kPatience;
+  for (;;) {
+    const Answer answer = Ask(thread);
+    if (answer != Answer::kBlocksSignal || Now() > deadline) return answer;
     struct timespec moment = {0, 100'000};
     Syscall(__NR_nanosleep, Int(&moment), 0);
   }
-  return true;
 }
 
 Target* FreeTarget() {
@@ -174,8 +179,9 @@ int StopThread(uint32_t thread, void* sent_any) {
     // A number may be given out again.
     if (stop.thread[i].thread == thread && Load(&stop.thread[i].state) != kGone) return 0;
   }
-  if (!WaitUntilUnblocked(thread)) return EBUSY;
-  Target* const target = FreeTarget();
+  const Answer answer = AskUntilUnblocked(thread);
+  if (answer == Answer::kHasEnded) return 0;
+  Target* const target = answer == Answer::kTakesSignal ? FreeTarget() : nullptr;
   if (target == nullptr) return EBUSY;
   target->thread = thread;
   __atomic_store_n(&target->state, Sent(stop.round), __ATOMIC_RELEASE);
@@ -248,10 +254,11 @@ int StopThreads() {
 void ResumeThreads() {
   bool all_taken = true;
   for (unsigned i = 0; i < stop.threads; ++i) all_taken &= !IsSent(Load(&stop.thread[i].state));
+  // By default such a signal would end the process: while one is on its way ours stays. Before
+  // others run, who may set an action of their own.
+  if (all_taken) (void)SetAction(stop.signal, &stop.old_action, nullptr);
   __atomic_add_fetch(&stop.round, 1, __ATOMIC_RELEASE);
   Syscall(__NR_futex, Int(&stop.round), FUTEX_WAKE_PRIVATE, INT32_MAX);
-  // By default such a signal would end the process: while one is on its way ours stays.
-  if (all_taken) (void)SetAction(stop.signal, &stop.old_action, nullptr);
 }
 
 }  // namespace secure_alloc::os
