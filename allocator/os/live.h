@@ -29,10 +29,11 @@ struct Mapping {
 
 // The mappings that end behind an address, in order. Those that come and go meanwhile may be
 // missed, those that stay are not. From Linux 6.11 on the kernel is asked for each (PROCMAP_QUERY),
-// before that it writes /proc/self/maps for all.
+// before that it writes /proc/thread-self/maps for all. (Once the first thread has ended there is
+// nothing in /proc/self/maps.)
 class MappingReader {
  public:
-  explicit MappingReader(uintptr_t from = 0) : MappingReader(from, "/proc/self/maps") {}
+  explicit MappingReader(uintptr_t from = 0) : MappingReader(from, "/proc/thread-self/maps") {}
   ~MappingReader();
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
@@ -60,12 +61,17 @@ class MappingReader {
 
 // The mapping that holds `address`. ENOMEM: none.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping);
-// ... and whether it is locked and kept out of core dumps. Slow: by /proc/self/smaps, which counts
+// ... and whether it is locked and kept out of core dumps. Slow: by /proc/thread-self/smaps, which counts
 // the pages of every mapping up to there.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);
 
 // Is the mapping at this page locked (mlock), or one that the kernel can't page?
 bool IsLocked(void* page);
+// New memory that mlockall(MCL_FUTURE) may have locked and filled is unlocked and empty.
+void UnlockEmpty(void* address, size_t length);
+// EINVAL: reading it would be a fault, though it is readable: guards (MADV_GUARD_INSTALL), pages
+// that the hardware has lost. ENOMEM.
+[[nodiscard]] int TryRead(void* address, size_t length);
 // Does another process, a child forked earlier, have one of these pages too? They are readable
 // and have just been read, so present.
 [[nodiscard]] int IsSharedWithOthers(const void* address, size_t length, bool* shared);

@@ -130,9 +130,15 @@ int Converter::LeavePins(OldPages& old) {
   for (char* page = old.staging(); page < old.staging() + old.length; page += kPageSize) {
     *static_cast<volatile char*>(page) = *page;
   }
-  return Refused(Step::kUnpin)
-             ?: os::MoveUnpinned(faults_[kPromote], old.staging(), old.beyond(), old.length,
-                                 &old.moved);
+  const auto move = [&] {
+    return Refused(Step::kUnpin)
+               ?: os::MoveUnpinned(faults_[kPromote], old.staging(), old.beyond(), old.length,
+                                   &old.moved);
+  };
+  const int error = move();
+  if ((error != EINVAL && error != EEXIST) || old.moved > 0) return error;
+  os::UnlockEmpty(old.beyond(), old.length);
+  return move();
 }
 
 int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages& old,
@@ -140,6 +146,7 @@ int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages&
   if (const int error = MakeAccessible(old.staging(), old.length, protection); error != 0) {
     return error;
   }
+  if (const int error = os::TryRead(old.staging(), old.length); error != 0) return error;
   std::memcpy(secret, old.staging(), old.length);
   if (unshared) {
     bool shared;
@@ -239,6 +246,8 @@ int Converter::Demote(char* place, size_t length, int protection, char** alias, 
   char* fresh = nullptr;
   if (error == 0) {
     if (Refused(Step::kFresh) == 0) fresh = static_cast<char*>(os::MapAnonymous(length));
+    // Pages that are there would not be waited for.
+    if (fresh != nullptr && os::IsLocked(fresh)) os::UnlockEmpty(fresh, length);
     if (fresh == nullptr) {
       error = ENOMEM;
     } else if (method_ == Method::kStop) {

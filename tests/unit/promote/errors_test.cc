@@ -67,6 +67,39 @@ TEST(Einval, MemoryOfOtherKinds) {
   munmap(mapped, kPage);
 }
 
+// Reading such a page would be a fault.
+TEST(Einval, MemoryWithGuards) {
+  constexpr int kInstallGuard = 102;  // MADV_GUARD_INSTALL
+  const Range range(4);
+  if (madvise(range.at(1), kPage, kInstallGuard) != 0) {
+    printf("SKIP: kernel: MADV_GUARD_INSTALL, from Linux 6.13 on\n");
+    GTEST_SKIP();
+  }
+  for (const int method : kMethods) ExpectRefused(range, EINVAL, kSecret | method);
+  EXPECT_TRUE(Range::IsIntact(range.begin(), kPage));
+  EXPECT_TRUE(Range::IsIntact(range.at(2), 2 * kPage));
+}
+
+// The kernel shows secret memory as "/secretmem (deleted)".
+TEST(Einval, FilesOfNearlyThatName) {
+  constexpr char kName[] = "/secretmem_of_a_test";
+  const int file = open(kName, O_RDWR | O_CREAT, 0600);
+  if (file < 0) {
+    printf("SKIP: machine: a file in /\n");
+    GTEST_SKIP();
+  }
+  ASSERT_EQ(ftruncate(file, static_cast<off_t>(kPage)), 0);
+  for (const int kind : {MAP_PRIVATE, MAP_SHARED}) {
+    void* const mapped = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, kind, file, 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    EXPECT_EQ(Range::Advise(mapped, kPage, kSecret), EINVAL);
+    EXPECT_FALSE(IsSecretToKernel(mapped));
+    munmap(mapped, kPage);
+  }
+  close(file);
+  unlink(kName);
+}
+
 TEST(Einval, SecretByOtherMeans) {
   char* const object = static_cast<char*>(secalloc_malloc(2 * kPage));
   ASSERT_NE(object, nullptr);

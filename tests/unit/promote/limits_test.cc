@@ -7,9 +7,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "allocator/entry/entry.h"
 #include "tests/unit/promote/range.h"
@@ -163,6 +167,61 @@ TEST(Unprivileged, MethodsThatNeedNoRight) {
                   return 12;
               }
               return Stats().promotion_method == SECALLOC_BY_USER_FAULTS ? 0 : 13;
+            }),
+            0);
+}
+
+// --- States of a process ------------------------------------------------------------
+
+// The library's own new mappings are locked and filled, then.
+TEST(Process, LocksWhatIsMappedFromNowOn) {
+  EXPECT_EQ(InChild([] {
+              const Range range(4);
+              if (Range::Advise(nullptr, 4 * kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
+              if (mlockall(MCL_FUTURE) != 0) return 8;
+              for (const int method : kMethods) {
+                if (range.Advise(kSecret | method) != 0 || !range.IsIntact()) return 10;
+                if (!IsSecretToKernel(range.begin())) return 11;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0 || !range.IsIntact())
+                  return 12;
+              }
+              const Range mapped_later(1);
+              return CheckRefused(mapped_later, EINVAL);
+            }),
+            0);
+}
+
+// Others run on; of it /proc/self/maps shows nothing.
+TEST(Process, HasLostItsFirstThread) {
+  EXPECT_EQ(InChild([] {
+              std::thread([] {
+                usleep(50000);
+                const Range range(2);
+                for (const int method : kMethods) {
+                  if (range.Advise(kSecret | method) != 0 || !IsSecret(range.begin())) _exit(10);
+                  if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0) _exit(11);
+                }
+                _exit(range.IsIntact() ? 0 : 12);
+              }).detach();
+              syscall(SYS_exit, 0);  // Of this thread; no unwinding through the test's frames.
+              return 1;
+            }),
+            0);
+}
+
+// As agents that hold keys are.
+TEST(Process, IsNotDumpable) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "budget=256K", 1);
+              BecomeNobody();
+              prctl(PR_SET_DUMPABLE, 0);
+              const Range range(2);
+              for (const int method : {SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING}) {
+                if (range.Advise(kSecret | method) != 0 || !IsSecret(range.begin())) return 10;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0) return 11;
+              }
+              // Only root may ask who has the pages.
+              return CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_UNSHARED);
             }),
             0);
 }
