@@ -91,6 +91,10 @@ struct Converter::OldPages {
   size_t rest_length() const { return length - moved; }
 
   static size_t AreaFor(size_t length) { return 2 * (kGap + length); }
+  // Also cuts staging out: once pages are away no map entry is needed any more.
+  [[nodiscard]] int CloseGaps() const {
+    return os::ProtectAs(area, kGap, 0) ?: os::ProtectAs(staging() + length, kGap, 0);
+  }
   void Unmap() const { os::Unmap(area, AreaFor(length)); }
   void Wipe() const {
     WipeBytes(beyond(), moved);
@@ -118,9 +122,7 @@ int Converter::WatchBeyond(OldPages& old) {
   // Any userfaultfd will do. Without one pins can't be seen.
   if (method_ == Method::kStop && OpenFaults(Method::kUserFaults, kPromote) != 0) return 0;
   old.can_move = sees_pins_;
-  if (!sees_pins_) return 0;
-  return os::ProtectAs(old.beyond(), old.length, kAccess)
-             ?: os::WatchFaults(faults_[kPromote], old.beyond(), old.length);
+  return sees_pins_ ? os::WatchFaults(faults_[kPromote], old.beyond(), old.length) : 0;
 }
 
 // A device that goes on writing to an old page would write into what is freed.
@@ -166,10 +168,11 @@ int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages&
 int Converter::Promote(char* place, size_t length, int protection, char* secret, bool unshared) {
   char* const area = Refused(Step::kStaging) != 0
                          ? nullptr
-                         : static_cast<char*>(os::Reserve(OldPages::AreaFor(length)));
+                         : static_cast<char*>(os::MapAnonymous(OldPages::AreaFor(length)));
   if (area == nullptr) return ENOMEM;
   OldPages old = {area, length, false, 0};
   int error = method_ == Method::kStop ? 0 : OpenFaults(method_, kPromote);
+  if (error == 0) error = old.CloseGaps();
   if (error == 0) error = WatchBeyond(old);
   if (error == 0) error = CloseToOthers(place, old.staging(), length);
   if (error != 0) {

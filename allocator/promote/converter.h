@@ -9,7 +9,7 @@
 //                handled signal
 //
 // Promotion of [p, p + n), private anonymous memory, to the secret pages s:
-//   area       | gap | staging | gap | beyond |    reserved space
+//   area   | gap | staging | gap | beyond |
 //   watch p;   move p away to staging: who touches p waits from here on
 //   copy staging to s;   move the old pages beyond, which the kernel refuses if any is pinned
 //   move s over p;   wake;   wipe the old pages

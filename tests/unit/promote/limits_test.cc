@@ -136,20 +136,54 @@ TEST(Eagain, Threads) {
             0);
 }
 
+constexpr size_t kManyPages = 140000;
+
+// One entry for each page, until there are no more; *next: the page that could not have one.
+char* SpendMapEntries(size_t* next) {
+  char* const pages = static_cast<char*>(
+      mmap(nullptr, kManyPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  for (*next = 0; *next < kManyPages; *next += 2) {
+    if (mprotect(pages + *next * kPage, kPage, PROT_READ) != 0) return pages;
+  }
+  return nullptr;
+}
+
+// Whatever there is too little for can be undone with what there is.
+TEST(Enomem, FewMapEntries) {
+  EXPECT_EQ(InChild([] {
+              const Range range(3);
+              char* const middle = range.at(1);
+              if (Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
+              size_t page;
+              char* const pages = SpendMapEntries(&page);
+              if (pages == nullptr) return 8;
+              int done = 0;
+              for (int freed = 0; freed < 14; ++freed) {
+                for (const int method : kMethods) {
+                  const int there = Range::Advise(middle, kPage, kSecret | method);
+                  if (IsSecretToKernel(middle) != (there == 0)) return 10;
+                  const int back = Range::Advise(middle, kPage, SECALLOC_MADV_NORMAL | method);
+                  if ((there != 0 && there != ENOMEM) || (back != 0 && back != ENOMEM)) return 11;
+                  if (!range.IsIntact()) return 12;
+                  done += there == 0 && back == 0;
+                }
+                page -= 2;
+                if (mprotect(pages + page * kPage, kPage, PROT_NONE) != 0) return 13;
+              }
+              return done > 0 ? 0 : 14;
+            }),
+            0);
+}
+
 TEST(Enomem, MapEntries) {
   EXPECT_EQ(InChild([] {
               const Range range(64);
               if (Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
-              // One entry for each page, until there are no more.
-              constexpr size_t kPages = 140000;
-              char* const pages = static_cast<char*>(
-                  mmap(nullptr, kPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-              size_t page = 0;
-              while (page < kPages && mprotect(pages + page * kPage, kPage, PROT_READ) == 0)
-                page += 2;
-              if (page >= kPages) return 8;
+              size_t page;
+              char* const pages = SpendMapEntries(&page);
+              if (pages == nullptr) return 8;
               if (const int result = CheckRefused(range, ENOMEM)) return result;
-              munmap(pages, kPages * kPage);
+              munmap(pages, kManyPages * kPage);
               return range.Advise(kSecret) == 0 && range.IsIntact() ? 0 : 10;
             }),
             0);
