@@ -38,6 +38,8 @@ class MappingReader {
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
 
+  // Goes on from another address.
+  void Restart(uintptr_t from);
   // False at the end, and when error() is not 0: EMFILE, ENFILE, or no /proc (ENOENT).
   [[nodiscard]] bool Next(Mapping* mapping);
   int error() const { return error_; }
@@ -61,6 +63,7 @@ class MappingReader {
 
 // The mapping that holds `address`. ENOMEM: none.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping);
+[[nodiscard]] int FindMapping(MappingReader& reader, uintptr_t address, Mapping* mapping);
 // ... and whether it is locked and kept out of core dumps. Slow: by /proc/thread-self/smaps, which counts
 // the pages of every mapping up to there.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);

@@ -100,6 +100,14 @@ MappingReader::~MappingReader() {
   if (file_ >= 0) Syscall(__NR_close, file_);  // Read only: nothing can be lost.
 }
 
+void MappingReader::Restart(uintptr_t from) {
+  from_ = from;
+  if (!by_text_ || error_ != 0) return;
+  begin_ = end_ = 0;
+  in_long_line_ = false;
+  error_ = Error(Syscall(__NR_lseek, file_, 0, SEEK_SET));
+}
+
 bool MappingReader::NextLine(char** line) {
   for (;;) {
     char* const begin = text_ + begin_;
@@ -176,7 +184,12 @@ bool MappingReader::Next(Mapping* mapping) {
 }
 
 int FindMapping(uintptr_t address, Mapping* mapping) {
-  MappingReader reader(address);
+  MappingReader reader;
+  return FindMapping(reader, address, mapping);
+}
+
+int FindMapping(MappingReader& reader, uintptr_t address, Mapping* mapping) {
+  reader.Restart(address);
   if (!reader.Next(mapping)) return reader.error() != 0 ? reader.error() : ENOMEM;
   return mapping->begin <= address ? 0 : ENOMEM;
 }
