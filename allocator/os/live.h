@@ -29,14 +29,17 @@ struct Mapping {
 
 // The mappings that end behind an address, in order. Those that come and go meanwhile may be
 // missed, those that stay are not. From Linux 6.11 on the kernel is asked for each (PROCMAP_QUERY),
-// before that it writes /proc/self/maps for all.
+// before that it writes /proc/thread-self/maps for all. (Once the first thread has ended there is
+// nothing in /proc/self/maps.)
 class MappingReader {
  public:
-  explicit MappingReader(uintptr_t from = 0) : MappingReader(from, "/proc/self/maps") {}
+  explicit MappingReader(uintptr_t from = 0) : MappingReader(from, "/proc/thread-self/maps") {}
   ~MappingReader();
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
 
+  // Goes on from another address.
+  void Restart(uintptr_t from);
   // False at the end, and when error() is not 0: EMFILE, ENFILE, or no /proc (ENOENT).
   [[nodiscard]] bool Next(Mapping* mapping);
   int error() const { return error_; }
@@ -60,12 +63,18 @@ class MappingReader {
 
 // The mapping that holds `address`. ENOMEM: none.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping);
-// ... and whether it is locked and kept out of core dumps. Slow: by /proc/self/smaps, which counts
+[[nodiscard]] int FindMapping(MappingReader& reader, uintptr_t address, Mapping* mapping);
+// ... and whether it is locked and kept out of core dumps. Slow: by /proc/thread-self/smaps, which counts
 // the pages of every mapping up to there.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);
 
 // Is the mapping at this page locked (mlock), or one that the kernel can't page?
 bool IsLocked(void* page);
+// New memory that mlockall(MCL_FUTURE) may have locked and filled is unlocked and empty.
+void UnlockEmpty(void* address, size_t length);
+// EINVAL: reading it would be a fault, though it is readable: guards (MADV_GUARD_INSTALL), pages
+// that the hardware has lost. ENOMEM.
+[[nodiscard]] int TryRead(void* address, size_t length);
 // Does another process, a child forked earlier, have one of these pages too? They are readable
 // and have just been read, so present.
 [[nodiscard]] int IsSharedWithOthers(const void* address, size_t length, bool* shared);
@@ -91,8 +100,8 @@ enum class FaultScope {
   kUser,  // they fail with EFAULT
 };
 // EPERM, ENOSYS: not here. EMFILE, ENFILE. With `follow`, a range that is moved stays watched,
-// and who moves it waits for TakeMoveEvent().
-[[nodiscard]] int OpenFaults(FaultScope scope, bool follow, int* file);
+// and who moves it waits for TakeMoveEvent(). *sees_pins: MoveUnpinned() can be had, from Linux 6.8.
+[[nodiscard]] int OpenFaults(FaultScope scope, bool follow, int* file, bool* sees_pins);
 void CloseFaults(int file);  // Wakes whoever waits.
 // EBUSY: watched by another. EINVAL: pages of a kind that can't be.
 [[nodiscard]] int WatchFaults(int file, void* address, size_t length);
@@ -105,7 +114,7 @@ void WakeFaults(int file, void* address, size_t length);
 // Moves private pages from one range to another that is watched through `file` and was never
 // touched, if none is pinned: by a transfer under way (O_DIRECT), or for good (io_uring's buffers).
 // The kernel refuses with EBUSY; pages that a child shares count as pinned unless they were
-// just written to. Of *moved bytes, also on failure. EINVAL: this kernel (before 6.8) can't tell.
+// just written to. Of *moved bytes, also on failure. EINVAL: locked, or with a protection key.
 [[nodiscard]] int MoveUnpinned(int file, void* from, void* to, size_t length, size_t* moved);
 
 // Moves `from`, watched through `file` with `follow`, over `to`; the range stays watched.

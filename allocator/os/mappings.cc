@@ -1,4 +1,4 @@
-// /proc/self/maps and /proc/self/pagemap, read without memory of our own.
+// /proc/thread-self/maps and the like, read without memory of our own.
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -13,6 +13,9 @@
 
 #ifndef MADV_COLD
 #define MADV_COLD 20
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 
 namespace secure_alloc::os {
@@ -57,8 +60,9 @@ constexpr uint64_t kShared = 8, kThisOrNext = 16;
 
 // What the name says, once the inode is known.
 void Name(const char* name, Mapping* mapping) {
-  constexpr char kSecret[] = "/secretmem";
-  mapping->secret = mapping->inode != 0 && std::strncmp(name, kSecret, sizeof kSecret - 1) == 0;
+  // A file of nearly that name is only a file.
+  mapping->secret =
+      mapping->inode != 0 && mapping->shared && std::strcmp(name, "/secretmem (deleted)") == 0;
   mapping->stack = std::strncmp(name, "[stack", 6) == 0;
   const bool ordinary = *name == '\0' || std::strcmp(name, "[heap]") == 0 || mapping->stack ||
                         std::strncmp(name, "[anon", 5) == 0;
@@ -94,6 +98,14 @@ MappingReader::MappingReader(uintptr_t from, const char* path) : from_(from) {
 
 MappingReader::~MappingReader() {
   if (file_ >= 0) Syscall(__NR_close, file_);  // Read only: nothing can be lost.
+}
+
+void MappingReader::Restart(uintptr_t from) {
+  from_ = from;
+  if (!by_text_ || error_ != 0) return;
+  begin_ = end_ = 0;
+  in_long_line_ = false;
+  error_ = Error(Syscall(__NR_lseek, file_, 0, SEEK_SET));
 }
 
 bool MappingReader::NextLine(char** line) {
@@ -172,13 +184,18 @@ bool MappingReader::Next(Mapping* mapping) {
 }
 
 int FindMapping(uintptr_t address, Mapping* mapping) {
-  MappingReader reader(address);
+  MappingReader reader;
+  return FindMapping(reader, address, mapping);
+}
+
+int FindMapping(MappingReader& reader, uintptr_t address, Mapping* mapping) {
+  reader.Restart(address);
   if (!reader.Next(mapping)) return reader.error() != 0 ? reader.error() : ENOMEM;
   return mapping->begin <= address ? 0 : ENOMEM;
 }
 
 int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped) {
-  MappingReader reader(address, "/proc/self/smaps");
+  MappingReader reader(address, "/proc/thread-self/smaps");
   *mapping = {};
   char* line;
   while (reader.error() == 0 && reader.NextLine(&line)) {
@@ -202,10 +219,22 @@ bool IsLocked(void* page) {
   return Syscall(__NR_madvise, Int(page), static_cast<long>(KernelPage()), MADV_COLD) == -EINVAL;
 }
 
+void UnlockEmpty(void* address, size_t length) {
+  Syscall(__NR_munlock, Int(address), static_cast<long>(length));  // No split, so no failure.
+  Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_DONTNEED);  // Nor here.
+}
+
+int TryRead(void* address, size_t length) {
+  const int error = Error(
+      Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_POPULATE_READ));
+  // EINVAL: before Linux 5.14, when there were no guards.
+  return error == EFAULT || error == EHWPOISON ? EINVAL : error == ENOMEM ? ENOMEM : 0;
+}
+
 int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
   *shared = false;
   int file;
-  if (const int error = OpenRead("/proc/self/pagemap", &file); error != 0) return error;
+  if (const int error = OpenRead("/proc/thread-self/pagemap", &file); error != 0) return error;
   constexpr uint64_t kPresent = uint64_t{1} << 63, kOnlyHere = uint64_t{1} << 56;
   const char* page = static_cast<const char*>(address);
   const char* const end = page + length;

@@ -18,7 +18,14 @@ constexpr uint64_t kPatience = 1'000'000'000;  // ns; a thread may have to wait 
 // The real-time signals that are the program's; the C library has the first ones.
 constexpr int kFirstSignal = 35, kLastSignal = 64;
 
-enum State : uint32_t { kSent, kStopped, kGone };
+// What a thread was told last, and the odd round it was told in. Who leaves the handler and who
+// begins the next round both exchange it: a thread that has not run since stands still for that one,
+// without another signal.
+constexpr uint32_t kGone = 0;
+constexpr uint32_t Sent(uint32_t round) { return round << 1; }
+constexpr uint32_t Stands(uint32_t round) { return round << 1 | 1; }
+constexpr bool IsStanding(uint32_t state) { return (state & 1) != 0; }
+constexpr bool IsSent(uint32_t state) { return state != kGone && !IsStanding(state); }
 
 struct Target {
   uint32_t thread;
@@ -30,6 +37,7 @@ struct Stop {
   uint32_t events = 0;
   unsigned threads = 0;
   Target thread[kMostThreads] = {};
+  uint32_t process = 0;  // that they are of
   int signal = 0;
   KernelSigaction old_action = {};
 };
@@ -37,19 +45,36 @@ constinit Stop stop;
 
 uint32_t Load(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
+// Acquire and release: what a thread stored before it stood still is over for who goes on, and
+// the other way round.
+bool Exchange(uint32_t* state, uint32_t from, uint32_t to) {
+  return __atomic_compare_exchange_n(state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+Target* SentTo(uint32_t thread, uint32_t* state) {
+  for (unsigned i = 0; i < Load(&stop.threads); ++i) {
+    Target& target = stop.thread[i];
+    *state = Load(&target.state);
+    if (IsSent(*state) && target.thread == thread) return &target;
+  }
+  return nullptr;
+}
+
 // Runs in each stopped thread; also in one whose signal comes too late.
 void Handler(int) {
+  uint32_t sent;
+  Target* const self = SentTo(ThreadId(), &sent);
+  if (self == nullptr) return;
   const uint32_t round = Load(&stop.round);
-  if (round % 2 == 0) return;
-  const uint32_t self = ThreadId();
-  for (unsigned i = 0; i < stop.threads; ++i) {
-    if (stop.thread[i].thread != self) continue;
-    // Release pairs with the acquire in AllStopped(): this thread's stores are over.
-    __atomic_store_n(&stop.thread[i].state, kStopped, __ATOMIC_RELEASE);
-    __atomic_add_fetch(&stop.events, 1, __ATOMIC_RELEASE);
-    FutexWake(&stop.events);
-    while (Load(&stop.round) == round) FutexWait(&stop.round, round);
-    return;
+  const bool in_time = sent == Sent(round);
+  uint32_t mine = in_time ? Stands(round) : kGone;
+  if (!Exchange(&self->state, sent, mine) || !in_time) return;
+  __atomic_add_fetch(&stop.events, 1, __ATOMIC_RELEASE);
+  FutexWake(&stop.events);
+  for (;; mine = Load(&self->state)) {
+    uint32_t now;
+    while (Stands(now = Load(&stop.round)) == mine) FutexWait(&stop.round, now);
+    if (Exchange(&self->state, mine, kGone)) return;
   }
 }
 
@@ -94,25 +119,29 @@ char* Append(char* to, uint32_t number) {
   return to;
 }
 
-// Would the signal wait in this thread? Threads that end or can't be asked don't count.
-bool IsBlockedIn(uint32_t thread) {
+enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded };
+
+// Threads that can't be asked end just now. The first one stays as a zombie while others run.
+Answer Ask(uint32_t thread) {
   char path[48];
   *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
-  if (Failed(file)) return false;
+  if (Failed(file)) return Answer::kHasEnded;
   char text[2048];
   const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
   Syscall(__NR_close, file);  // Read only.
-  if (size <= 0) return false;
+  if (size <= 0) return Answer::kHasEnded;
   text[size] = '\0';
+  if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
   constexpr char kName[] = "SigBlk:\t";
   const char* at = std::strstr(text, kName);
-  if (at == nullptr) return false;
+  if (at == nullptr) return Answer::kTakesSignal;
   // Sixteen digits, the highest signal first.
   const int from_right = (stop.signal - 1) / 4;
   const char digit = at[sizeof kName - 1 + 15 - from_right];
   const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  return (value >> ((stop.signal - 1) % 4) & 1) != 0;
+  const bool blocks = (value >> ((stop.signal - 1) % 4) & 1) != 0;
+  return blocks ? Answer::kBlocksSignal : Answer::kTakesSignal;
 }
 
 uint64_t Now() {
@@ -123,13 +152,24 @@ uint64_t Now() {
 
 // A thread that has just begun, or is leaving the handler since the last time, blocks signals
 // for a moment.
-bool WaitUntilUnblocked(uint32_t thread) {
-  for (const uint64_t deadline = Now() + kPatience; IsBlockedIn(thread);) {
-    if (Now() > deadline) return false;
+Answer AskUntilUnblocked(uint32_t thread) {
+  const uint64_t deadline = Now() + kPatience;
+  for (;;) {
+    const Answer answer = Ask(thread);
+    if (answer != Answer::kBlocksSignal || Now() > deadline) return answer;
     struct timespec moment = {0, 100'000};
     Syscall(__NR_nanosleep, Int(&moment), 0);
   }
-  return true;
+}
+
+Target* FreeTarget() {
+  for (unsigned i = 0; i < stop.threads; ++i) {
+    if (Load(&stop.thread[i].state) == kGone) return &stop.thread[i];
+  }
+  if (stop.threads == kMostThreads) return nullptr;
+  // Release pairs with the acquire in SentTo().
+  __atomic_store_n(&stop.threads, stop.threads + 1, __ATOMIC_RELEASE);
+  return &stop.thread[stop.threads - 1];
 }
 
 // Signals a thread that has not been yet.
@@ -137,27 +177,44 @@ int StopThread(uint32_t thread, void* sent_any) {
   if (thread == ThreadId()) return 0;
   for (unsigned i = 0; i < stop.threads; ++i) {
     // A number may be given out again.
-    if (stop.thread[i].thread == thread && stop.thread[i].state != kGone) return 0;
+    if (stop.thread[i].thread == thread && Load(&stop.thread[i].state) != kGone) return 0;
   }
-  if (stop.threads == kMostThreads || !WaitUntilUnblocked(thread)) return EBUSY;
-  stop.thread[stop.threads] = {thread, kSent};
-  __atomic_store_n(&stop.threads, stop.threads + 1, __ATOMIC_RELEASE);
+  const Answer answer = AskUntilUnblocked(thread);
+  if (answer == Answer::kHasEnded) return 0;
+  Target* const target = answer == Answer::kTakesSignal ? FreeTarget() : nullptr;
+  if (target == nullptr) return EBUSY;
+  target->thread = thread;
+  __atomic_store_n(&target->state, Sent(stop.round), __ATOMIC_RELEASE);
   if (Syscall(__NR_tgkill, ProcessId(), thread, stop.signal) != 0) {
-    stop.thread[stop.threads - 1].state = kGone;
+    __atomic_store_n(&target->state, kGone, __ATOMIC_RELEASE);
     return 0;
   }
   *static_cast<bool*>(sent_any) = true;
   return 0;
 }
 
+// Threads that have not left the last round stay for this one.
+void KeepThoseThatStand(uint32_t round) {
+  const uint32_t process = static_cast<uint32_t>(ProcessId());
+  if (stop.process != process) stop.threads = 0;  // A forked child has none of its parent's.
+  stop.process = process;
+  for (unsigned i = 0; i < stop.threads; ++i) {
+    uint32_t* const state = &stop.thread[i].state;
+    for (uint32_t now; (now = Load(state)) != kGone && now != Stands(round);) {
+      // One that was sent the signal, and did not take it in time then, is sent another.
+      (void)Exchange(state, now, IsStanding(now) ? Stands(round) : kGone);  // Or the thread did.
+    }
+  }
+}
+
 bool AllStopped() {
   bool all = true;
   for (unsigned i = 0; i < stop.threads; ++i) {
-    if (Load(&stop.thread[i].state) != kSent) continue;
+    if (!IsSent(Load(&stop.thread[i].state))) continue;
     if (Syscall(__NR_tgkill, ProcessId(), stop.thread[i].thread, 0) == 0) {
       all = false;
     } else {
-      stop.thread[i].state = kGone;
+      __atomic_store_n(&stop.thread[i].state, kGone, __ATOMIC_RELEASE);
     }
   }
   return all;
@@ -187,9 +244,8 @@ int StopAll() {
 }  // namespace
 
 int StopThreads() {
-  stop.threads = 0;
   if (const int error = TakeSignal(); error != 0) return error;
-  __atomic_add_fetch(&stop.round, 1, __ATOMIC_RELEASE);
+  KeepThoseThatStand(__atomic_add_fetch(&stop.round, 1, __ATOMIC_ACQ_REL));
   const int error = StopAll();
   if (error != 0) ResumeThreads();
   return error;
@@ -197,11 +253,12 @@ int StopThreads() {
 
 void ResumeThreads() {
   bool all_taken = true;
-  for (unsigned i = 0; i < stop.threads; ++i) all_taken &= stop.thread[i].state != kSent;
+  for (unsigned i = 0; i < stop.threads; ++i) all_taken &= !IsSent(Load(&stop.thread[i].state));
+  // By default such a signal would end the process: while one is on its way ours stays. Before
+  // others run, who may set an action of their own.
+  if (all_taken) (void)SetAction(stop.signal, &stop.old_action, nullptr);
   __atomic_add_fetch(&stop.round, 1, __ATOMIC_RELEASE);
   Syscall(__NR_futex, Int(&stop.round), FUTEX_WAKE_PRIVATE, INT32_MAX);
-  // By default such a signal would end the process: while one is on its way ours stays.
-  if (all_taken) (void)SetAction(stop.signal, &stop.old_action, nullptr);
 }
 
 }  // namespace secure_alloc::os

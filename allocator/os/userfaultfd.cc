@@ -17,6 +17,9 @@
 #ifndef USERFAULTFD_IOC_NEW
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1 << 16)
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -66,7 +69,7 @@ void TakeMoveEvent(void* argument) {
 
 }  // namespace
 
-int OpenFaults(FaultScope scope, bool follow, int* file) {
+int OpenFaults(FaultScope scope, bool follow, int* file, bool* sees_pins) {
   const long result = scope == FaultScope::kAll
                           ? NewFaultsOfAll()
                           : Syscall(__NR_userfaultfd, kFileFlags | UFFD_USER_MODE_ONLY);
@@ -80,6 +83,7 @@ int OpenFaults(FaultScope scope, bool follow, int* file) {
     return ENOSYS;
   }
   *file = static_cast<int>(result);
+  *sees_pins = (api.features & UFFD_FEATURE_MOVE) != 0;  // The kernel's answer: all it can do.
   return 0;
 }
 

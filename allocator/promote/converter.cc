@@ -38,7 +38,7 @@ int Converter::OpenFaults(Method method, Use use) {
   if (faults_[use] >= 0) return 0;
   const os::FaultScope scope =
       method == Method::kAllFaults ? os::FaultScope::kAll : os::FaultScope::kUser;
-  const int error = os::OpenFaults(scope, /*follow=*/use == kDemote, &faults_[use]);
+  const int error = os::OpenFaults(scope, /*follow=*/use == kDemote, &faults_[use], &sees_pins_);
   return error == 0 || IsScarcity(error) ? error : EOPNOTSUPP;
 }
 
@@ -78,69 +78,81 @@ int Converter::CloseToOthers(char* place, char* staging, size_t length) {
 
 // Where the old pages are: the first of them may have moved on from staging.
 struct Converter::OldPages {
-  char* staging;
-  char* beyond;  // null: not reserved
-  size_t length;
-  size_t moved;  // bytes that are beyond
+  static constexpr size_t kGap = kPageSize;
 
-  void Wipe() const {
-    WipeBytes(beyond, moved);
-    WipeBytes(staging + moved, length - moved);
+  char* area;
+  size_t length;
+  bool can_move;  // beyond
+  size_t moved;   // bytes that are beyond
+
+  char* staging() const { return area + kGap; }
+  char* beyond() const { return staging() + length + kGap; }
+  char* rest() const { return staging() + moved; }
+  size_t rest_length() const { return length - moved; }
+
+  static size_t AreaFor(size_t length) { return 2 * (kGap + length); }
+  // Also cuts staging out: once pages are away no map entry is needed any more.
+  [[nodiscard]] int CloseGaps() const {
+    return os::ProtectAs(area, kGap, 0) ?: os::ProtectAs(staging() + length, kGap, 0);
   }
-  void Unmap() const {
-    if (beyond != nullptr) os::Unmap(beyond, length);
-    os::Unmap(staging, length);
+  void Unmap() const { os::Unmap(area, AreaFor(length)); }
+  void Wipe() const {
+    WipeBytes(beyond(), moved);
+    WipeBytes(rest(), rest_length());
   }
   [[nodiscard]] int ProtectAs(int protection) const {
-    const int error = moved == 0 ? 0 : os::ProtectAs(beyond, moved, protection);
+    const int error = moved == 0 ? 0 : os::ProtectAs(beyond(), moved, protection);
     if (error != 0 || moved == length) return error;
-    return os::ProtectAs(staging + moved, length - moved, protection);
+    return os::ProtectAs(rest(), rest_length(), protection);
   }
-  // What they leave is a hole, in which others may map: only the rest is ours to unmap.
+  // What they leave are holes, in which others may map: only the rest of the area is ours to unmap.
   void MoveBack(char* place) const {
-    if (moved > 0) {
-      SA_CHECK(os::Move(beyond, place, moved) == 0);
-      os::Unmap(staging, moved);
+    if (moved > 0) SA_CHECK(os::Move(beyond(), place, moved) == 0);
+    if (moved < length) {
+      SA_CHECK(os::Move(rest(), place + moved, rest_length()) == 0);
+      os::Unmap(beyond() + moved, rest_length());
     }
-    if (moved == length) return;
-    SA_CHECK(os::Move(staging + moved, place + moved, length - moved) == 0);
-    if (beyond != nullptr) os::Unmap(beyond + moved, length - moved);
+    os::Unmap(area, kGap + moved);
+    os::Unmap(staging() + length, kGap);
   }
 };
 
 // Where the old pages can go if none is pinned; nobody ever waits for these.
-int Converter::MakeRoomBeyond(OldPages& old) {
+int Converter::WatchBeyond(OldPages& old) {
   // Any userfaultfd will do. Without one pins can't be seen.
   if (method_ == Method::kStop && OpenFaults(Method::kUserFaults, kPromote) != 0) return 0;
-  old.beyond = static_cast<char*>(os::MapAnonymous(old.length));
-  if (old.beyond == nullptr) return ENOMEM;
-  const int error = os::WatchFaults(faults_[kPromote], old.beyond, old.length);
-  if (error != 0) os::Unmap(old.beyond, old.length);
-  return error;
+  old.can_move = sees_pins_;
+  return sees_pins_ ? os::WatchFaults(faults_[kPromote], old.beyond(), old.length) : 0;
 }
 
 // A device that goes on writing to an old page would write into what is freed.
 int Converter::LeavePins(OldPages& old) {
-  if (old.beyond == nullptr) return 0;
+  if (!old.can_move) return 0;
   // Pages that a child shares become our own: they are not pinned.
-  for (char* page = old.staging; page < old.staging + old.length; page += kPageSize) {
+  for (char* page = old.staging(); page < old.staging() + old.length; page += kPageSize) {
     *static_cast<volatile char*>(page) = *page;
   }
-  const int error =
-      Refused(Step::kUnpin)
-          ?: os::MoveUnpinned(faults_[kPromote], old.staging, old.beyond, old.length, &old.moved);
-  return error == EINVAL && old.moved == 0 ? 0 : error;
+  const auto move = [&] {
+    return Refused(Step::kUnpin)
+               ?: os::MoveUnpinned(faults_[kPromote], old.staging(), old.beyond(), old.length,
+                                   &old.moved);
+  };
+  const int error = move();
+  if ((error != EINVAL && error != EEXIST) || old.moved > 0) return error;
+  os::UnlockEmpty(old.beyond(), old.length);
+  return move();
 }
 
 int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages& old,
                             bool unshared) {
-  if (const int error = MakeAccessible(old.staging, old.length, protection); error != 0) {
+  if (const int error = MakeAccessible(old.staging(), old.length, protection); error != 0) {
     return error;
   }
-  std::memcpy(secret, old.staging, old.length);
+  if (const int error = os::TryRead(old.staging(), old.length); error != 0) return error;
+  std::memcpy(secret, old.staging(), old.length);
   if (unshared) {
     bool shared;
-    if (const int error = os::IsSharedWithOthers(old.staging, old.length, &shared); error != 0) {
+    if (const int error = os::IsSharedWithOthers(old.staging(), old.length, &shared); error != 0) {
       return error;
     }
     if (shared) return EBUSY;
@@ -154,17 +166,15 @@ int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages&
 }
 
 int Converter::Promote(char* place, size_t length, int protection, char* secret, bool unshared) {
-  char* const staging =
-      Refused(Step::kStaging) != 0 ? nullptr : static_cast<char*>(os::Reserve(length));
-  if (staging == nullptr) return ENOMEM;
-  OldPages old = {staging, nullptr, length, 0};
+  char* const area = Refused(Step::kStaging) != 0
+                         ? nullptr
+                         : static_cast<char*>(os::MapAnonymous(OldPages::AreaFor(length)));
+  if (area == nullptr) return ENOMEM;
+  OldPages old = {area, length, false, 0};
   int error = method_ == Method::kStop ? 0 : OpenFaults(method_, kPromote);
-  if (error == 0) error = MakeRoomBeyond(old);
-  if (error != 0) {
-    os::Unmap(staging, length);
-    return error;
-  }
-  error = CloseToOthers(place, staging, length);
+  if (error == 0) error = old.CloseGaps();
+  if (error == 0) error = WatchBeyond(old);
+  if (error == 0) error = CloseToOthers(place, old.staging(), length);
   if (error != 0) {
     old.Unmap();
     return error;
@@ -239,6 +249,8 @@ int Converter::Demote(char* place, size_t length, int protection, char** alias, 
   char* fresh = nullptr;
   if (error == 0) {
     if (Refused(Step::kFresh) == 0) fresh = static_cast<char*>(os::MapAnonymous(length));
+    // Pages that are there would not be waited for.
+    if (fresh != nullptr && os::IsLocked(fresh)) os::UnlockEmpty(fresh, length);
     if (fresh == nullptr) {
       error = ENOMEM;
     } else if (method_ == Method::kStop) {

@@ -9,14 +9,16 @@
 //                handled signal
 //
 // Promotion of [p, p + n), private anonymous memory, to the secret pages s:
-//   staging    reserved space
+//   area   | gap | staging | gap | beyond |
 //   watch p;   move p away to staging: who touches p waits from here on
-//   copy staging to s;   move the old pages on, which the kernel refuses if any is pinned
+//   copy staging to s;   move the old pages beyond, which the kernel refuses if any is pinned
 //   move s over p;   wake;   wipe the old pages
 // Demotion:
 //   alias of p;   watch fresh pages;   move them over p (they stay watched)
 //   place copies of the alias's pages in p, each wakes who waits for it
 // A step that fails before the pages are in place is rolled back: nothing has changed.
+// The gaps are inaccessible: Linux may join what is moved with a neighbour, and forgets then that
+// both are watched.
 //
 // Not thread-safe; the caller has blocked signals, and p is none of its own stack.
 #pragma once
@@ -54,7 +56,7 @@ class Converter {
   struct OldPages;
   [[nodiscard]] int FillAndPlace(char* place, int protection, char* secret, OldPages& old,
                                  bool unshared);
-  [[nodiscard]] int MakeRoomBeyond(OldPages& old);
+  [[nodiscard]] int WatchBeyond(OldPages& old);
   [[nodiscard]] int LeavePins(OldPages& old);
   [[nodiscard]] int PlaceWatched(char* place, size_t length, int protection, char* fresh);
   [[nodiscard]] int FillWatched(char* place, size_t length, int protection, char* secret,
@@ -65,6 +67,7 @@ class Converter {
 
   Method method_ = Method::kNone;
   int faults_[2] = {-1, -1};  // by use
+  bool sees_pins_ = false;
 };
 
 }  // namespace secure_alloc

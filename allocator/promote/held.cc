@@ -16,6 +16,7 @@ extern "C" {
 [[gnu::weak]] extern struct _IO_FILE_plus* _IO_list_all;
 [[gnu::weak]] void _IO_list_lock();
 [[gnu::weak]] void _IO_list_unlock();
+[[gnu::weak]] extern char __libc_single_threaded;
 }
 
 namespace secure_alloc {
@@ -89,14 +90,19 @@ struct Threads {
   Range around;  // the mappings of the range's ends, and between
 };
 
+bool HoldsThread(const Range& range, uintptr_t control_block, size_t static_data) {
+  return range.Overlaps(control_block - static_data, control_block + kControlBlock);
+}
+
+// Has the C library never made a thread?
+bool IsOnlyThread() { return &__libc_single_threaded != nullptr && __libc_single_threaded != 0; }
+
 int LookAtThread(uint32_t thread, void* argument) {
   const Threads& threads = *static_cast<Threads*>(argument);
   const uintptr_t list = os::RobustListOf(thread);
   if (list == 0) return 0;
   const uintptr_t control_block = list - threads.list_offset;
-  if (threads.range.Overlaps(control_block - threads.static_data, control_block + kControlBlock)) {
-    return EBUSY;
-  }
+  if (HoldsThread(threads.range, control_block, threads.static_data)) return EBUSY;
   // A thread's control block lies in the mapping of its stack.
   if (threads.stacks && thread != os::ProcessId() &&
       threads.around.Overlaps(control_block, control_block + 1))
@@ -104,13 +110,14 @@ int LookAtThread(uint32_t thread, void* argument) {
   return 0;
 }
 
-int FindAround(const Range& range, bool* first_stack, Range* around) {
+int FindAround(os::MappingReader& reader, const Range& range, bool* first_stack, Range* around) {
   os::Mapping mapping;
-  if (const int error = os::FindMapping(range.begin, &mapping); error != 0) return error;
+  if (const int error = os::FindMapping(reader, range.begin, &mapping); error != 0) return error;
   *first_stack = mapping.stack;
   around->begin = mapping.begin;
   if (mapping.end < range.end) {
-    if (const int error = os::FindMapping(range.end - 1, &mapping); error != 0) return error;
+    const int error = os::FindMapping(reader, range.end - 1, &mapping);
+    if (error != 0) return error;
     *first_stack |= mapping.stack;
   }
   around->end = mapping.end;
@@ -133,11 +140,11 @@ bool HoldsOpenFile(const Range& range) {
 
 // A thread's arena begins at a multiple of 64 MiB with the address of its state, behind.
 // The word may be anybody's: a sanitizer is not to look.
-[[gnu::no_sanitize_address]] bool HoldsArenaHead(const Range& range) {
+[[gnu::no_sanitize_address]] bool HoldsArenaHead(os::MappingReader& reader, const Range& range) {
   constexpr uintptr_t kArena = 64 * kMiB;
   for (uintptr_t at = RoundUp(range.begin, kArena); at < range.end; at += kArena) {
     os::Mapping mapping;
-    if (os::FindMapping(at, &mapping) != 0 || (mapping.protection & os::kReadable) == 0) continue;
+    if (os::FindMapping(reader, at, &mapping) != 0 || (mapping.protection & os::kReadable) == 0) continue;
     const uintptr_t state = *reinterpret_cast<const uintptr_t*>(at);
     if (state > at && state < at + kPageSize) return true;
   }
@@ -146,21 +153,18 @@ bool HoldsOpenFile(const Range& range) {
 
 }  // namespace
 
-int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* frame) {
+int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* frame,
+                 os::MappingReader& reader) {
   const Range range = {begin, end};
   if (HoldsFrame(range, Address(frame))) return EBUSY;
   Libraries libraries = {range, false, Address(__builtin_thread_pointer()), 0};
   dl_iterate_phdr(LookAtModule, &libraries);
-  if (libraries.hit || HoldsOpenFile(range) || HoldsArenaHead(range)) return EBUSY;
+  if (libraries.hit || HoldsOpenFile(range) || HoldsArenaHead(reader, range)) return EBUSY;
   const bool waits = method == Method::kAllFaults;
   Threads threads = {};
-  threads.range = range;
-  threads.list_offset = os::RobustListOf(0) - libraries.control_block;
-  threads.static_data = libraries.static_data;
-  threads.stacks = !waits;
   if (!waits) {
     bool first_stack;
-    if (const int error = FindAround(range, &first_stack, &threads.around); error != 0)
+    if (const int error = FindAround(reader, range, &first_stack, &threads.around); error != 0)
       return error;
     uintptr_t signal_begin, signal_end;
     if (first_stack ||
@@ -168,6 +172,13 @@ int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* fram
       return EBUSY;
     }
   }
+  if (IsOnlyThread()) {
+    return HoldsThread(range, libraries.control_block, libraries.static_data) ? EBUSY : 0;
+  }
+  threads.range = range;
+  threads.list_offset = os::RobustListOf(0) - libraries.control_block;
+  threads.static_data = libraries.static_data;
+  threads.stacks = !waits;
   return os::ForEachThread(LookAtThread, &threads);
 }
 

@@ -11,12 +11,14 @@
 
 #include <cstdint>
 
+#include "allocator/os/live.h"
 #include "allocator/promote/converter.h"
 
 namespace secure_alloc {
 
 // 0 or EBUSY; or why /proc can't be read. Takes locks of the C library, so none of ours may be
 // held. `frame`: of the function that will convert; from there down the stack is in use.
-[[nodiscard]] int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* frame);
+[[nodiscard]] int CheckNotHeld(uintptr_t begin, uintptr_t end, Method method, const void* frame,
+                               os::MappingReader& reader);
 
 }  // namespace secure_alloc

@@ -53,11 +53,11 @@ bool MayConvert(uintptr_t begin, uintptr_t end) {
   return true;
 }
 
-int Plan::Collect(uintptr_t begin, uintptr_t end) {
+int Plan::Collect(os::MappingReader& reader, uintptr_t begin, uintptr_t end) {
   count_ = 0;
   bytes_ = 0;
   next_ = begin;
-  os::MappingReader reader(begin);
+  reader.Restart(begin);
   os::Mapping mapping;
   while (next_ < end && count_ < kSegments) {
     if (!reader.Next(&mapping)) return reader.error() != 0 ? Translate(reader.error()) : ENOMEM;

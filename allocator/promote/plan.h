@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "allocator/os/live.h"
+
 namespace secure_alloc {
 
 // Pages of one mapping.
@@ -18,7 +20,7 @@ class Plan {
  public:
   // The segments of [begin, end) up to next() that are not secret. 0, or why the range can't be
   // promoted, as the public header says.
-  [[nodiscard]] int Collect(uintptr_t begin, uintptr_t end);
+  [[nodiscard]] int Collect(os::MappingReader& reader, uintptr_t begin, uintptr_t end);
 
   uintptr_t next() const { return next_; }
   size_t bytes() const { return bytes_; }

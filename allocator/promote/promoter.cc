@@ -27,6 +27,19 @@ void ReleasePromoted(void* address, size_t length) {
   promoter.Release(Address(address), Address(address) + length);
 }
 
+// What a conversion begins with: a method, and memory that nobody holds.
+struct Call {
+  Converter converter;
+  os::MappingReader maps;
+
+  // `frame`: see CheckNotHeld().
+  int Begin(uintptr_t begin, uintptr_t end, Method method, Converter::Use use, const void* frame) {
+    int error = converter.Open(method, use);
+    if (error == 0) error = CheckNotHeld(begin, end, converter.method(), frame, maps);
+    return Translate(error);
+  }
+};
+
 }  // namespace
 
 bool Promoter::HasRoomFor(size_t bytes) {
@@ -38,39 +51,35 @@ bool Promoter::HasRoomFor(size_t bytes) {
 // --- Promotion ---------------------------------------------------------------------
 
 int Promoter::Promote(uintptr_t begin, uintptr_t end, How how) {
-  Converter converter;
-  if (const int error = converter.Open(how.method, Converter::kPromote); error != 0)
-    return Translate(error);
-  const void* const frame = __builtin_frame_address(0);
-  if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
-    return Translate(error);
-  }
+  Call call;
+  int error = call.Begin(begin, end, how.method, Converter::kPromote, __builtin_frame_address(0));
+  if (error != 0) return error;
   MutexLock lock(mutex_);
   os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
   promoted_pages.release.store(ReleasePromoted, std::memory_order_relaxed);
   ++call_;
   if (registry_.Overlaps(begin, end)) {
-    if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
+    if (error = registry_.Reconcile(); error != 0) return Translate(error);
   }
   // Everything is looked at first.
   Plan plan;
   size_t bytes = 0;
   unsigned parts = 0;
   for (uintptr_t at = begin; at < end; at = plan.next(), ++parts) {
-    if (const int error = plan.Collect(at, end); error != 0) return error;
+    if (error = plan.Collect(call.maps, at, end); error != 0) return error;
     bytes += plan.bytes();
   }
   if (!MayConvert(begin, end)) return EINVAL;
   if (!HasRoomFor(bytes)) return EAGAIN;
   for (uintptr_t at = begin; at < end; at = plan.next()) {
-    if (const int error = parts > 1 ? plan.Collect(at, end) : 0; error != 0) {
-      UndoCall(begin, at, converter);
+    if (error = parts > 1 ? plan.Collect(call.maps, at, end) : 0; error != 0) {
+      UndoCall(begin, at, call.converter);
       return error;
     }
     for (const Segment& segment : plan) {
-      const int error = PromoteSegment(segment, converter, how.unshared);
+      error = PromoteSegment(segment, call.converter, how.unshared);
       if (error == 0) continue;
-      UndoCall(begin, segment.end, converter);
+      UndoCall(begin, segment.end, call.converter);
       return error;
     }
   }
@@ -128,26 +137,22 @@ void Promoter::UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) {
 // --- Demotion ----------------------------------------------------------------------
 
 int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
-  Converter converter;
-  if (const int error = converter.Open(method, Converter::kDemote); error != 0)
-    return Translate(error);
-  const void* const frame = __builtin_frame_address(0);
-  if (const int error = CheckNotHeld(begin, end, converter.method(), frame); error != 0) {
-    return Translate(error);
-  }
+  Call call;
+  int error = call.Begin(begin, end, method, Converter::kDemote, __builtin_frame_address(0));
+  if (error != 0) return error;
   MutexLock lock(mutex_);
   os::SignalsBlocked no_handlers;  // Who waits for the lock can be stopped.
   bool as_known;
-  if (const int error = CheckDemotable(begin, end, &as_known); error != 0) return error;
+  if (error = CheckDemotable(call.maps, begin, end, &as_known); error != 0) return error;
   if (!as_known) {
-    if (const int error = registry_.Reconcile(); error != 0) return Translate(error);
+    if (error = registry_.Reconcile(); error != 0) return Translate(error);
   }
   for (uintptr_t at = begin; at < end;) {
     const size_t index = registry_.FirstBehind(at);
     if (index == registry_.count() || registry_.piece(index).begin >= end) break;
     const Piece piece = registry_.piece(index);
     const uintptr_t until = std::min(end, piece.end());
-    const int error = DemotePiece(index, std::max(at, piece.begin), until, converter);
+    error = DemotePiece(index, std::max(at, piece.begin), until, call.converter);
     if (error != 0) return error == EPERM ? EPERM : Translate(error);  // Sealed.
     at = until;
   }
@@ -157,8 +162,9 @@ int Promoter::Demote(uintptr_t begin, uintptr_t end, Method method) {
 }
 
 // *as_known: the registry knows what lies in the range, and no more than that.
-int Promoter::CheckDemotable(uintptr_t begin, uintptr_t end, bool* as_known) {
-  os::MappingReader reader(begin);
+int Promoter::CheckDemotable(os::MappingReader& reader, uintptr_t begin, uintptr_t end,
+                             bool* as_known) {
+  reader.Restart(begin);
   os::Mapping mapping;
   size_t pages = 0;
   *as_known = true;

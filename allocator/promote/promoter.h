@@ -80,8 +80,8 @@ class Promoter {
       SA_REQUIRES(mutex_);
   [[nodiscard]] int PromoteRun(uintptr_t begin, const PoolFile& file, int protection,
                                Converter& converter, bool unshared) SA_REQUIRES(mutex_);
-  [[nodiscard]] int CheckDemotable(uintptr_t begin, uintptr_t end, bool* as_known)
-      SA_REQUIRES(mutex_);
+  [[nodiscard]] int CheckDemotable(os::MappingReader& reader, uintptr_t begin, uintptr_t end,
+                                   bool* as_known) SA_REQUIRES(mutex_);
   [[nodiscard]] int DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converter& converter)
       SA_REQUIRES(mutex_);
   void UndoCall(uintptr_t begin, uintptr_t end, Converter& converter) SA_REQUIRES(mutex_);

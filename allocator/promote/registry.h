@@ -4,7 +4,7 @@
 //   pieces    begin | pages | file, page in it | protection        in the order of addresses
 //
 // The program may unmap, move, cut and protect promoted memory as any other, and tells
-// nobody. The kernel knows: Reconcile() reads /proc/self/maps, where each file has an inode.
+// nobody. The kernel knows: Reconcile() reads the memory map, where each file has an inode.
 //
 // Invariants
 // 1. A file is charged to the budget as long as one of its pieces is known; pages of it

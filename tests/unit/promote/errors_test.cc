@@ -2,15 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +65,39 @@ TEST(Einval, MemoryOfOtherKinds) {
   EXPECT_EQ(Range::Advise(mapped, kPage, kSecret), EINVAL);
   EXPECT_EQ(memcmp(mapped, "\177ELF", 4), 0);
   munmap(mapped, kPage);
+}
+
+// Reading such a page would be a fault.
+TEST(Einval, MemoryWithGuards) {
+  constexpr int kInstallGuard = 102;  // MADV_GUARD_INSTALL
+  const Range range(4);
+  if (madvise(range.at(1), kPage, kInstallGuard) != 0) {
+    printf("SKIP: kernel: MADV_GUARD_INSTALL, from Linux 6.13 on\n");
+    GTEST_SKIP();
+  }
+  for (const int method : kMethods) ExpectRefused(range, EINVAL, kSecret | method);
+  EXPECT_TRUE(Range::IsIntact(range.begin(), kPage));
+  EXPECT_TRUE(Range::IsIntact(range.at(2), 2 * kPage));
+}
+
+// The kernel shows secret memory as "/secretmem (deleted)".
+TEST(Einval, FilesOfNearlyThatName) {
+  constexpr char kName[] = "/secretmem_of_a_test";
+  const int file = open(kName, O_RDWR | O_CREAT, 0600);
+  if (file < 0) {
+    printf("SKIP: machine: a file in /\n");
+    GTEST_SKIP();
+  }
+  ASSERT_EQ(ftruncate(file, static_cast<off_t>(kPage)), 0);
+  for (const int kind : {MAP_PRIVATE, MAP_SHARED}) {
+    void* const mapped = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, kind, file, 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    EXPECT_EQ(Range::Advise(mapped, kPage, kSecret), EINVAL);
+    EXPECT_FALSE(IsSecretToKernel(mapped));
+    munmap(mapped, kPage);
+  }
+  close(file);
+  unlink(kName);
 }
 
 TEST(Einval, SecretByOtherMeans) {
@@ -218,44 +248,6 @@ TEST(Ebusy, UnsharedWhileAChildHasTheOldPages) {
   EXPECT_EQ(range.Advise(kSecret | SECALLOC_UNSHARED), 0);
   EXPECT_TRUE(range.IsIntact());
   close(hold[0]);
-}
-
-// A ring with these pages as its registered buffer, or -1.
-int PinPages(void* begin, size_t bytes) {
-  struct io_uring_params parameters = {};
-  const int ring = static_cast<int>(syscall(SYS_io_uring_setup, 4, &parameters));
-  if (ring < 0) return -1;
-  const struct iovec buffer = {begin, bytes};
-  EXPECT_EQ(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1), 0);
-  return ring;
-}
-
-bool KernelTellsPins() {
-  int major, minor;
-  struct utsname name;
-  uname(&name);
-  return sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-         (major > 6 || (major == 6 && minor >= 8));
-}
-
-// All of it, or a page in the middle: what had been moved away before that goes back.
-TEST(Ebusy, PinnedByADevice) {
-  for (const size_t pinned : {8, 1}) {
-    const Range range(8);
-    const int ring = PinPages(range.at(pinned == 1 ? 5 : 0), pinned * kPage);
-    if (ring < 0 || !KernelTellsPins()) {
-      printf("SKIP: kernel: io_uring, and userfaultfd that sees pins, from Linux 6.8 on\n");
-      GTEST_SKIP();
-    }
-    for (const int method : kMethods) ExpectRefused(range, EBUSY, kSecret | method);
-    EXPECT_TRUE(range.IsIntact());
-    close(ring);
-    // The kernel lets go a moment later.
-    int error = EBUSY;
-    for (int i = 0; i < 1000 && error == EBUSY; ++i, usleep(1000)) error = range.Advise(kSecret);
-    EXPECT_EQ(error, 0);
-    EXPECT_TRUE(range.IsIntact());
-  }
 }
 
 // Memory that was never written to is shared with everyone, and tells nothing.

@@ -7,9 +7,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "allocator/entry/entry.h"
 #include "tests/unit/promote/range.h"
@@ -132,20 +136,54 @@ TEST(Eagain, Threads) {
             0);
 }
 
+constexpr size_t kManyPages = 140000;
+
+// One entry for each page, until there are no more; *next: the page that could not have one.
+char* SpendMapEntries(size_t* next) {
+  char* const pages = static_cast<char*>(
+      mmap(nullptr, kManyPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  for (*next = 0; *next < kManyPages; *next += 2) {
+    if (mprotect(pages + *next * kPage, kPage, PROT_READ) != 0) return pages;
+  }
+  return nullptr;
+}
+
+// Whatever there is too little for can be undone with what there is.
+TEST(Enomem, FewMapEntries) {
+  EXPECT_EQ(InChild([] {
+              const Range range(3);
+              char* const middle = range.at(1);
+              if (Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
+              size_t page;
+              char* const pages = SpendMapEntries(&page);
+              if (pages == nullptr) return 8;
+              int done = 0;
+              for (int freed = 0; freed < 14; ++freed) {
+                for (const int method : kMethods) {
+                  const int there = Range::Advise(middle, kPage, kSecret | method);
+                  if (IsSecretToKernel(middle) != (there == 0)) return 10;
+                  const int back = Range::Advise(middle, kPage, SECALLOC_MADV_NORMAL | method);
+                  if ((there != 0 && there != ENOMEM) || (back != 0 && back != ENOMEM)) return 11;
+                  if (!range.IsIntact()) return 12;
+                  done += there == 0 && back == 0;
+                }
+                page -= 2;
+                if (mprotect(pages + page * kPage, kPage, PROT_NONE) != 0) return 13;
+              }
+              return done > 0 ? 0 : 14;
+            }),
+            0);
+}
+
 TEST(Enomem, MapEntries) {
   EXPECT_EQ(InChild([] {
               const Range range(64);
               if (Range::Advise(nullptr, kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
-              // One entry for each page, until there are no more.
-              constexpr size_t kPages = 140000;
-              char* const pages = static_cast<char*>(
-                  mmap(nullptr, kPages * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-              size_t page = 0;
-              while (page < kPages && mprotect(pages + page * kPage, kPage, PROT_READ) == 0)
-                page += 2;
-              if (page >= kPages) return 8;
+              size_t page;
+              char* const pages = SpendMapEntries(&page);
+              if (pages == nullptr) return 8;
               if (const int result = CheckRefused(range, ENOMEM)) return result;
-              munmap(pages, kPages * kPage);
+              munmap(pages, kManyPages * kPage);
               return range.Advise(kSecret) == 0 && range.IsIntact() ? 0 : 10;
             }),
             0);
@@ -163,6 +201,61 @@ TEST(Unprivileged, MethodsThatNeedNoRight) {
                   return 12;
               }
               return Stats().promotion_method == SECALLOC_BY_USER_FAULTS ? 0 : 13;
+            }),
+            0);
+}
+
+// --- States of a process ------------------------------------------------------------
+
+// The library's own new mappings are locked and filled, then.
+TEST(Process, LocksWhatIsMappedFromNowOn) {
+  EXPECT_EQ(InChild([] {
+              const Range range(4);
+              if (Range::Advise(nullptr, 4 * kPage, SECALLOC_MADV_RESERVE) != 0) return 9;
+              if (mlockall(MCL_FUTURE) != 0) return 8;
+              for (const int method : kMethods) {
+                if (range.Advise(kSecret | method) != 0 || !range.IsIntact()) return 10;
+                if (!IsSecretToKernel(range.begin())) return 11;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0 || !range.IsIntact())
+                  return 12;
+              }
+              const Range mapped_later(1);
+              return CheckRefused(mapped_later, EINVAL);
+            }),
+            0);
+}
+
+// Others run on; of it /proc/self/maps shows nothing.
+TEST(Process, HasLostItsFirstThread) {
+  EXPECT_EQ(InChild([] {
+              std::thread([] {
+                usleep(50000);
+                const Range range(2);
+                for (const int method : kMethods) {
+                  if (range.Advise(kSecret | method) != 0 || !IsSecret(range.begin())) _exit(10);
+                  if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0) _exit(11);
+                }
+                _exit(range.IsIntact() ? 0 : 12);
+              }).detach();
+              syscall(SYS_exit, 0);  // Of this thread; no unwinding through the test's frames.
+              return 1;
+            }),
+            0);
+}
+
+// As agents that hold keys are.
+TEST(Process, IsNotDumpable) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "budget=256K", 1);
+              BecomeNobody();
+              prctl(PR_SET_DUMPABLE, 0);
+              const Range range(2);
+              for (const int method : {SECALLOC_BY_USER_FAULTS, SECALLOC_BY_STOPPING}) {
+                if (range.Advise(kSecret | method) != 0 || !IsSecret(range.begin())) return 10;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0) return 11;
+              }
+              // Only root may ask who has the pages.
+              return CheckRefused(range, EOPNOTSUPP, kSecret | SECALLOC_UNSHARED);
             }),
             0);
 }
