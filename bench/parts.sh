@@ -53,7 +53,9 @@ measure_secret() {
   for ((turn = 1; turn <= REPEAT; turn++)); do
     say "== secret, ${turn} of ${REPEAT}"
     run_benchmark preloading ours "${MICRO}/secret_bench" |
-      awk -F'[|\t]' -v OFS='\t' '{ print $2, "ns", $1 == "secret" ? "ours" : $1 == "ordinary" ? "base" : $1, $3 }' |
+      awk -F'[|\t]' -v OFS='\t' '
+        BEGIN { variant["secret"] = "ours"; variant["ordinary"] = "base" }
+        { print $2, "ns", $1 in variant ? variant[$1] : $1, $3 }' |
       record secret
   done
   preloading ours "${MICRO}/secret_footprint" 32 10000 | record secret

@@ -20,7 +20,8 @@ def taken(variant, *values):
 class TableTest(unittest.TestCase):
 
     def test_medians_of_each_variant_with_peers_last(self):
-        head, row = table_of(*taken("base", 1, 9, 2), *taken("jemalloc", 7), *taken("ours", 4, 6, 8))
+        head, row = table_of(
+            *taken("base", 1, 9, 2), *taken("jemalloc", 7), *taken("ours", 4, 6, 8))
         self.assertEqual(
             head, ["part", "figure", "unit", "without", "with", "ratio", "jemalloc"])
         self.assertEqual(row[:5] + row[6:], ["malloc", "pair", "ns", "2", "6", "7"])

@@ -11,16 +11,16 @@ import json
 import pathlib
 import sys
 
-HEADER = """\
-                             requests   secret memory      key parts found       key parts found   control
-program                        served    in use (KiB)           as it is       under secalloc run    found
-                                                        server core workers   server core workers"""
+HEADER = f"""\
+{"":29}requests   secret memory      key parts found       key parts found   control
+{"program":29}  served    in use (KiB)           as it is       under secalloc run    found
+{"":56}server core workers   server core workers"""
 
 NOTES = """
-Processes and core files were read as {user}. Key parts are the secret numbers of the key file and its
-PEM text; served is as it is + under secalloc run; a worker is a process forked for a connection that
-was open; each scan must also find a control, bytes known to be in that process. The programs, their
-options and their keys are the same both times."""
+Processes and core files were read as {user}. Key parts are the secret numbers of the key file and
+its PEM text; served is as it is + under secalloc run; a worker is a process forked for a connection
+that was open; each scan must also find a control, bytes known to be in that process. The programs,
+their options and their keys are the same both times."""
 
 
 class Run:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Tests under sanitizers: tests/sanitizers.sh [--all] [asan|tsan]...
 #
-# Builds the library and its tests with the address and undefined behaviour sanitizers, then with the
-# thread sanitizer, and runs what of tests/unit and tests/stress each is good for, the stress for ten
-# seconds; --all: all of both folders. They link the library directly: the preload library replaces
-# malloc, and so would a sanitizer. Exits 1 if any test failed.
+# Builds the library and its tests with the address and undefined behaviour sanitizers, then with
+# the thread sanitizer, and runs what of tests/unit and tests/stress each is good for, the stress
+# for ten seconds; --all: all of both folders. They link the library directly: the preload library
+# replaces malloc, and so would a sanitizer. Exits 1 if any test failed.
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -18,8 +18,8 @@ declare -A TESTS=(
   [tsan]='//tests/unit/base:mutex_test //tests/unit/heap:cross_thread_test
     //tests/unit/heap:thread_cache_test //tests/unit/domain:fork_test //tests/stress:stress_test'
 )
-# The address sanitizer replaces the C library's heap, which these promote; the thread sanitizer has a
-# thread that blocks all signals, so that threads can't be stopped.
+# The address sanitizer replaces the C library's heap, which these promote; the thread sanitizer has
+# a thread that blocks all signals, so that threads can't be stopped.
 declare -A ALL_TESTS=(
   [asan]='//tests/unit/... //tests/stress/...
     -//tests/unit/promote:errors_test -//tests/unit/promote:fork_test'

@@ -15,7 +15,7 @@ FAILED=0
 
 # each COMMAND...: with each file that is read as one more argument, two at once.
 each() {
-  xargs -0 -n 1 -P 2 "$@" || FAILED=1
+  xargs -0 -n 1 -P 2 "$@"
 }
 
 need() {
@@ -41,8 +41,8 @@ main() {
   for check in "$@"; do
     printf '== %s\n' "${check}"
     case "${check}" in
-      locks) check_locks ;;
-      tidy) check_tidy ;;
+      locks) check_locks || FAILED=1 ;;
+      tidy) check_tidy || FAILED=1 ;;
       *) printf "check_static: no check '%s'; there are locks and tidy\n" "${check}" >&2; exit 2 ;;
     esac
   done

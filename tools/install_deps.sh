@@ -20,10 +20,12 @@ QUICKSTART=(gdb openssl python3 redis-server)
 TEST=(botan bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg gnutls-bin
   libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
   libpython3.11-testsuite libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss
-  lighttpd-mod-wolfssl lua5.4 mandoc nginx-light openssh-client openssl perl pkg-config postgresql
-  procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux valgrind zsh)
+  lighttpd-mod-wolfssl lua5.4 mandoc nginx-light openssh-client openssh-server openssl perl
+  pkg-config postgresql procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux valgrind
+  zsh)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
-SERVICES=(lighttpd nginx postgresql redis-server stunnel4)
+declare -A SERVICES=([lighttpd]=lighttpd [nginx-light]=nginx [openssh-server]=ssh
+  [postgresql]=postgresql [redis-server]=redis-server [stunnel4]=stunnel4)
 POLICY=/usr/sbin/policy-rc.d
 
 die() {
@@ -66,12 +68,11 @@ forbid_starts() {
 disable_services() {
   local package service
   command -v systemctl >/dev/null || return 0
-  for service in "${SERVICES[@]}"; do
-    for package in "$@"; do
-      [[ "${package}" != "${service}"* ]] || systemctl --quiet disable "${service}" 2>/dev/null ||
-        printf 'install_deps: %s starts with the machine; not wanted? systemctl disable %s\n' \
-          "${service}" "${service}" >&2
-    done
+  for package in "$@"; do
+    service="${SERVICES["${package}"]:-}"
+    [[ -z "${service}" ]] || systemctl --quiet disable "${service}" 2>/dev/null ||
+      printf 'install_deps: %s starts with the machine; not wanted? systemctl disable %s\n' \
+        "${service}" "${service}" >&2
   done
 }
 

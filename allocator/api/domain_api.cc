@@ -1,6 +1,8 @@
 // The C API of domains; contracts are in the public header.
 #include <errno.h>
 
+#include <cstring>
+
 #include "allocator/api/protection.h"
 #include "allocator/api/redirect.h"
 #include "allocator/api/report.h"
@@ -38,8 +40,17 @@ int ReservationError(int error) {
   }
 }
 
-bool ToFallback(enum secalloc_fallback value, Fallback* fallback) {
-  switch (value) {
+// A program in C may have put anything there. C++ knows no such value: it is not read as one.
+template <typename Enum>
+unsigned ValueOf(const Enum& given) {
+  unsigned value;
+  static_assert(sizeof value == sizeof given);
+  std::memcpy(&value, &given, sizeof value);
+  return value;
+}
+
+bool ToFallback(const enum secalloc_fallback& given, Fallback* fallback) {
+  switch (ValueOf(given)) {
     case SECALLOC_FALLBACK_DEFAULT: *fallback = entry::CurrentOptions().fallback; return true;
     case SECALLOC_FALLBACK_LOCKED: *fallback = Fallback::kLocked; return true;
     case SECALLOC_FALLBACK_NONE: *fallback = Fallback::kNone; return true;
@@ -48,8 +59,8 @@ bool ToFallback(enum secalloc_fallback value, Fallback* fallback) {
   return false;
 }
 
-bool ToFork(enum secalloc_fork value, ForkPolicy* fork) {
-  switch (value) {
+bool ToFork(const enum secalloc_fork& given, ForkPolicy* fork) {
+  switch (ValueOf(given)) {
     case SECALLOC_FORK_DEFAULT: *fork = entry::CurrentOptions().fork; return true;
     case SECALLOC_FORK_COPY: *fork = ForkPolicy::kCopy; return true;
     case SECALLOC_FORK_DENY: *fork = ForkPolicy::kDeny; return true;

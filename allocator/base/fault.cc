@@ -70,7 +70,8 @@ const char* Sentence(FaultKind kind) {
     case FaultKind::kHeapCorrupted:
       return "heap corrupted: allocator metadata contradict each other";
     case FaultKind::kForkWithoutCopy:
-      return "fork: no memory for the child's copy of the secrets; raise the budget or RLIMIT_MEMLOCK";
+      return "fork: no memory for the child's copy of the secrets; raise the budget or "
+             "RLIMIT_MEMLOCK";
   }
   return "unknown fault";
 }

@@ -1,7 +1,7 @@
 // The one way in which a lie about a pointer ends: a fixed sentence on standard
 // error and SIGABRT. No allocation, no data, and of addresses only the caller's.
 //
-//   secure_alloc: double free (called from 0x55d0c0de1234) [event=fault kind="double free" pid=1234]
+//   secure_alloc: double free (called from 0x55d0c0de1234) [event=fault kind="double free" pid=12]
 #pragma once
 
 namespace secure_alloc {

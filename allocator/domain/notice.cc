@@ -19,7 +19,8 @@ const char* CauseAndFix(int error) {
              "before 6.5 with secretmem.enable=1 on its command line";
     case EPERM:
     case EACCES:
-      return "a sandbox refuses memfd_secret(2) or mremap(2); allow it in the container's seccomp profile";
+      return "a sandbox refuses memfd_secret(2) or mremap(2); allow it in the container's seccomp "
+             "profile";
     case EAGAIN:
     case EFAULT:
       return "the budget or RLIMIT_MEMLOCK is spent; raise `ulimit -l` or LimitMEMLOCK=, or the "

@@ -140,7 +140,8 @@ const OptionHelp kOptionHelp[] = {
      "who serves ordinary allocations: the hardened heap, libjemalloc behind this library in "
      "LD_PRELOAD, or the C library"},
     {"stats", "0, 1, json:PATH",
-     "a summary at exit: none, on standard error, or as JSON to a file (%p becomes the process id)"},
+     "a summary at exit: none, on standard error, or as JSON to a file (%p becomes the process "
+     "id)"},
     {"lockdown", "0, 1",
      "1: secret arenas are sealed in place, and the process and its children can look into no "
      "process, nor be looked into, as SECALLOC_LOCKDOWN_MAPS and _CALLS say"},

@@ -1,4 +1,5 @@
-// A Go program with its key in secret memory, outside of the garbage collector's: adapter KEY [plain]
+// A Go program with its key in secret memory, outside of the garbage collector's:
+// adapter KEY [plain]
 package main
 
 /*

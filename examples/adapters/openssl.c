@@ -1,7 +1,8 @@
 /* OpenSSL with its keys in secret memory, by its own hook: openssl KEY.pem [plain]
  *
- * The hook is for programs that link libcrypto: it must be set before the first call of OpenSSL, and
- * all that libcrypto allocates from then on is secret. `plain` leaves it out, to see the difference. */
+ * The hook is for programs that link libcrypto: it must be set before the first call of OpenSSL,
+ * and all that libcrypto allocates from then on is secret. `plain` leaves it out, to see the
+ * difference. */
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 #include <stdlib.h>

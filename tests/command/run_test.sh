@@ -51,7 +51,8 @@ test_key_is_hidden() {
 
 test_explain() {
   local explain=("$secalloc" run --explain)
-  expect 0 '^secret +/.*/libcrypto.so.3 +libcrypto.so\* in the default list$' "${explain[@]}" openssl
+  expect 0 '^secret +/.*/libcrypto.so.3 +libcrypto.so\* in the default list$' \
+    "${explain[@]}" openssl
   expect 0 '^ordinary +/.*/libc.so.6 +not in the default list$' "${explain[@]}" openssl
   expect 0 '^secret +/.*/openssl +openssl in modules$' "${explain[@]}" --modules=openssl openssl
   expect 0 '^ordinary +/.*/libcrypto.so.3' env SECALLOC_OPTIONS=scope=api "${explain[@]}" openssl
@@ -71,7 +72,8 @@ test_explain() {
 # What the trace counts is what the program did, and where the rule put it.
 test_trace() {
   local traced=("$secalloc" run --trace openssl genpkey -algorithm ED25519)
-  expect 0 '^secure_alloc: trace pid=[0-9]+ domain=secret calls=[0-9]+ bytes=[0-9]{5,} module=libcrypto.so.3$' \
+  local counted='calls=[0-9]+ bytes=[0-9]{5,}'
+  expect 0 "^secure_alloc: trace pid=[0-9]+ domain=secret ${counted} module=libcrypto.so.3\$" \
     "${traced[@]}"
   expect 0 '^secure_alloc: trace .*domain=ordinary .*module=libc.so.6$' "${traced[@]}"
   expect 0 '^secure_alloc: trace .*domain=ordinary .*module=libcrypto.so.3$' \
@@ -80,7 +82,8 @@ test_trace() {
     'libc.calloc.restype = libc.realloc.restype = ctypes.c_void_p' \
     'block = libc.calloc(1000, 1003)' 'libc.realloc(ctypes.c_void_p(block), 70000003)' \
     >"$work/calls.py"
-  expect 0 'calls=2 bytes=71003003 module=libffi' "$secalloc" run --trace /usr/bin/python3 "$work/calls.py"
+  expect 0 'calls=2 bytes=71003003 module=libffi' \
+    "$secalloc" run --trace /usr/bin/python3 "$work/calls.py"
   "$secalloc" run openssl genpkey -algorithm ED25519 2>"$work/untraced" >/dev/null
   ! grep trace "$work/untraced" || fail 'a trace that nobody asked for'
 }

@@ -22,7 +22,8 @@ held = [api.secalloc_malloc(ctypes.c_size_t(size)) for size in (10, 1000, 100000
 domains = [ctypes.c_void_p(api.secalloc_domain_create(ctypes.byref(Config(name=name, quota=quota))))
            for name, quota in ((b'session "keys"', 1 << 20), (b"tickets", 0))]
 for domain in domains:
-    held += [api.secalloc_domain_malloc(domain, ctypes.c_size_t(size)) for size in (50, 5000, 70000)]
+    held += [api.secalloc_domain_malloc(domain, ctypes.c_size_t(size))
+             for size in (50, 5000, 70000)]
 assert all(held), held
 
 

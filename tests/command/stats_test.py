@@ -142,7 +142,8 @@ class StatsTest(unittest.TestCase):
             if line.startswith("#"):
                 self.assertRegex(line, r"^# (HELP|TYPE) secure_alloc_\w+ .+")
                 continue
-            match = re.fullmatch(r'(secure_alloc_\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+)', line)
+            match = re.fullmatch(
+                r'(secure_alloc_\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (\d+)', line)
             self.assertTrue(match, line)
             samples[match[1], match[2]] = int(match[3])
         labels = f'pid="{told["pid"]}",domain="session \\"keys\\"",memory="secret"'

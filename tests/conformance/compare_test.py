@@ -25,7 +25,8 @@ class Differences(unittest.TestCase):
         self.assertEqual(self.found(read, direct + " not tried: no such file system |"), [])
 
     def test_result(self):
-        found = self.found("| read(2) | works | EIO | works |", "| O_DIRECT | EFAULT | works | works |")
+        found = self.found(
+            "| read(2) | works | EIO | works |", "| O_DIRECT | EFAULT | works | works |")
         self.assertEqual(found, ["read(2), locked memory: EIO; documented: works"])
 
     def test_not_tried_must_be_documented(self):

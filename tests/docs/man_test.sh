@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The manual pages are well-formed, and leave nothing out: man_test.sh SECALLOC PAGE...
 #   functions   each of secure_alloc.h is named by a page of section 3
-#   options     each that `secalloc COMMAND --help` names is in secalloc(1); each of the library's in
-#               secure_alloc(7), which is made from their table, is taken and named by `secalloc run`
+#   options     each that `secalloc COMMAND --help` names is in secalloc(1); each of the library's
+#               in secure_alloc(7), which is made from their table, is taken and named by
+#               `secalloc run`
 # The rest of secure_alloc(7) is made from the code.
 set -euo pipefail
 
@@ -47,11 +48,15 @@ for page in "$@"; do
   esac
   fact "${page} is well-formed" well_formed "${page}"
 done
-for name in $(grep -oE '\bsecalloc_[a-z_]+\(' include/secure_alloc/secure_alloc.h | tr -d '(' | sort -u); do
+for name in $(
+  grep -oE '\bsecalloc_[a-z_]+\(' include/secure_alloc/secure_alloc.h | tr -d '(' | sort -u
+); do
   fact "${name} is in a page of section 3" in_section_3 "${name}"
 done
 for command in $("${SECALLOC}" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
-  for option in $("${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z]+' | tr -d ' ['); do
+  for option in $(
+    "${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z]+' | tr -d ' ['
+  ); do
     fact "${command} ${option} is in ${COMMAND_PAGE}" in_command_page "${option}"
   done
 done

@@ -69,7 +69,8 @@ while read -r title; do
   : >"${CHECKED}"
   script_of "${title}" >"${WORK}/script"
   expected="$(grep -c '^says' "${WORK}/script" || true)"
-  if (cd "${WORK}/run" && timeout 120 bash -euo pipefail "${WORK}/script") >"${WORK}/log" 2>&1 </dev/null &&
+  if (cd "${WORK}/run" && timeout 120 bash -euo pipefail "${WORK}/script") \
+    >"${WORK}/log" 2>&1 </dev/null &&
     [[ "$(wc -l <"${CHECKED}")" == "${expected}" && -s "${WORK}/script" ]]; then
     echo "ok: ${title}, $(wc -l <"${WORK}/script") lines, ${expected} scans"
   else

@@ -44,6 +44,25 @@ bool AllAre(const char* bytes, size_t size, char value) {
   return true;
 }
 
+// What the kernel lets one do with a page, tried by system calls that fail instead of faulting.
+class Access {
+ public:
+  Access() { Must(pipe(ends_) == 0); }
+
+  // As mprotect(2) has it; the page is as it was.
+  int Of(char* page) const {
+    char byte = 0;
+    const bool readable = write(ends_[1], page, 1) == 1;
+    Must(readable || (errno == EFAULT && write(ends_[1], &byte, 1) == 1));
+    const bool writable = read(ends_[0], page, 1) == 1;
+    Must(writable || (errno == EFAULT && read(ends_[0], &byte, 1) == 1));
+    return (readable ? PROT_READ : 0) | (writable ? PROT_WRITE : 0);
+  }
+
+ private:
+  int ends_[2];
+};
+
 class Pages {
  public:
   Pages() {
@@ -67,6 +86,14 @@ class Pages {
     CheckContents();
   }
 
+  // What can't be read is opened for good.
+  void OpenAndCheck() {
+    for (size_t i = 0; i < kPages; ++i) {
+      if (pages_[i].protection == PROT_NONE) Protect(i, 1, PROT_READ);
+    }
+    CheckContents();
+  }
+
   size_t Check() const {
     size_t secret = 0;
     for (size_t i = 0; i < kPages; ++i) {
@@ -75,6 +102,25 @@ class Pages {
       secret += pages_[i].secret;
     }
     return secret * kPage;
+  }
+
+  // A child has its own copy of all of it. Forking is slow: only where there is something to copy.
+  void Fork() {
+    if (Check() == 0) return;
+    const pid_t child = fork();
+    if (child < 0) return;
+    if (child == 0) {
+      CheckContents();
+      (void)Check();
+      OpenAndCheck();
+      _exit(0);
+    }
+    int status;
+    pid_t ended;
+    do {
+      ended = waitpid(child, &status, 0);  // The fuzzer's alarm interrupts it.
+    } while (ended < 0 && errno == EINTR);
+    Must(ended == child && status == 0);
   }
 
  private:
@@ -94,7 +140,10 @@ class Pages {
   }
 
   void CheckContents() const {
+    static const Access access;
     for (size_t i = 0; i < kPages; ++i) {
+      if (pages_[i].protection == kUnmapped) continue;
+      Must(access.Of(at(i)) == pages_[i].protection);
       if (pages_[i].protection > PROT_NONE) Must(AllAre(at(i), kPage, pages_[i].content));
     }
   }
@@ -164,23 +213,6 @@ class Pages {
     Must(mremap(at(from), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, at(to)) == at(to));
     pages_[to] = pages_[from];
     pages_[from].protection = kUnmapped;
-  }
-
-  // A child has its own copy of all of it.
-  void Fork() const {
-    const pid_t child = fork();
-    if (child < 0) return;
-    if (child == 0) {
-      CheckContents();
-      (void)Check();
-      _exit(0);
-    }
-    int status;
-    pid_t ended;
-    do {
-      ended = waitpid(child, &status, 0);  // The fuzzer's alarm interrupts it.
-    } while (ended < 0 && errno == EINTR);
-    Must(ended == child && status == 0);
   }
 
   Page pages_[kPages];
@@ -261,6 +293,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         pages.Step(choices);
       }
     }
+    pages.Fork();
+    pages.OpenAndCheck();
     const size_t promoted = pages.Check();
     secalloc_stats(&stats);
     Must(stats.promoted_bytes >= promoted && stats.arena_bytes <= stats.budget_bytes);

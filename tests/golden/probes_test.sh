@@ -47,7 +47,8 @@ cc -O0 -w -o "${WORK}/twice" "${WORK}/twice.c"
 UNDER=(/usr/bin/env "LD_PRELOAD=${PRELOADED}")
 stops fault '^text: double free$' "${UNDER[@]}" "${WORK}/twice"
 stops arena_created '^at the probe: [1-9][0-9]* 0$' "${UNDER[@]}" "${WORK}/twice"
-stops arena_created '^at the probe: 65536 2$' "${UNDER[@]}" SECALLOC_OPTIONS=scope=all "${WORK}/twice"
+stops arena_created '^at the probe: 65536 2$' \
+  "${UNDER[@]}" SECALLOC_OPTIONS=scope=all "${WORK}/twice"
 stops arena_degraded '^at the probe: 1 38$' "${REFUSE}" memfd_secret ENOSYS -- \
   "${UNDER[@]}" openssl genpkey -algorithm ED25519
 stops allocation_refused '^at the probe: [1-9][0-9]* 38$' "${REFUSE}" memfd_secret ENOSYS -- \

@@ -3,8 +3,8 @@
 # refuses, a user namespace, no new privileges, the limit that is passed.
 source tests/limits/lib.sh
 
-# Of the calls that the profile doesn't allow, those that a malloc, a crypto library or a shell might
-# make. clone3 is ENOSYS there, so that libc falls back to clone.
+# Of the calls that the profile doesn't allow, those that a malloc, a crypto library or a shell
+# might make. clone3 is ENOSYS there, so that libc falls back to clone.
 REFUSED=(add_key bpf get_mempolicy kcmp keyctl kexec_load mbind mount move_pages perf_event_open
   pidfd_getfd process_madvise request_key set_mempolicy setns swapon umount2 unshare userfaultfd)
 
@@ -57,7 +57,8 @@ test_rootless() {
   fact "rootless: two megabytes fit" printed 'secret 100000: 20 of 20, secret'
   run rootless 2M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
     "$PROBE" secret 100000 20
-  fact "rootless, a lower limit passed: they don't" printed 'secret 100000: [1-9] of 20, secret ENOMEM'
+  fact "rootless, a lower limit passed: they don't" \
+    printed 'secret 100000: [1-9] of 20, secret ENOMEM'
 }
 
 test_profile

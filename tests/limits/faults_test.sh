@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Nth system call about memory that the library makes fails, for every N until the program runs
-# through untouched: no crash, no secret in plain memory, nothing lost. $4, $5: inject, faults_probe.
+# through untouched: no crash, no secret in plain memory, nothing lost.
+# $4, $5: inject, faults_probe.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 INJECT=$(realpath "$4")
 cp -L "$5" "$WORK/faults_probe"

@@ -29,7 +29,8 @@ fact "... and nothing is refused" printed 'ptrace ESRCH dumpable 1 again 0'
 
 run under lockdown=1 "${PYTHON[@]}"
 if grep -q 'no mseal' "$ERR"; then
-  fact "a kernel without mseal(2) is told of, and the rest is done" printed 'ptrace EPERM dumpable 0 again -1'
+  fact "a kernel without mseal(2) is told of, and the rest is done" \
+    printed 'ptrace EPERM dumpable 0 again -1'
   echo 'SKIP: kernel: no mseal(2) before Linux 6.10: arenas are not sealed'
 else
   fact "arenas can't be replaced" printed 'arenas True replaced False'

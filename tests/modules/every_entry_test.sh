@@ -15,7 +15,8 @@ fail() {
 }
 
 proved_entries() {
-  sed -n "/^ *prove\(_busy\)\? /s/'[^']*'/\n&\n/gp" "${TESTS[@]}" | sed -n "s/^'\(.*\)'$/\1/p" | sort -u
+  sed -n "/^ *prove\(_busy\)\? /s/'[^']*'/\n&\n/gp" "${TESTS[@]}" |
+    sed -n "s/^'\(.*\)'$/\1/p" | sort -u
 }
 
 # The rows of the document's section for entries without a proof.

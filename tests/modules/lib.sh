@@ -88,13 +88,15 @@ end_run() {
   stop_server "${SERVER}"
 }
 
-# scan_all: key parts found in the program's processes, in FOUND; secret memory of all in SECRET_KIB.
+# scan_all: key parts found in the program's processes, in FOUND; secret memory of all, in
+# SECRET_KIB.
 scan_all() {
   local pid status
   FOUND=0 SECRET_KIB=0
   for pid in $(process_tree "${SERVER}"); do
     status=0
-    "${SECALLOC}" scan "${pid}" --json "${SECRETS[@]//@DIR@/${DIR}}" >"${WORK}/scan.json" || status=$?
+    "${SECALLOC}" scan "${pid}" --json "${SECRETS[@]//@DIR@/${DIR}}" >"${WORK}/scan.json" ||
+      status=$?
     case "${status}" in
       0) ;;
       1) FOUND=$((FOUND + $(json_figure key_parts_found))) ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# stunnel gives libcrypto an allocator of its own (CRYPTO_set_mem_functions): the program itself calls
-# malloc for the keys. Of an RSA key it leaves pieces on its stack when it starts.
+# stunnel gives libcrypto an allocator of its own (CRYPTO_set_mem_functions): the program itself
+# calls malloc for the keys. Of an RSA key it leaves pieces on its stack when it starts.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need stunnel4 stunnel4
 

@@ -18,7 +18,8 @@ use() {
   local tries
   DROPBEAR_PASSWORD=wrong dbclient -y -y -p "${PORT}" nobody@127.0.0.1 true </dev/null \
     >"$1/client.log" 2>&1 || true
-  grep -q "User 'nobody'" "$1/dropbear.log" || { cat "$1/client.log" "$1/dropbear.log" >&2; return 1; }
+  grep -q "User 'nobody'" "$1/dropbear.log" ||
+    { cat "$1/client.log" "$1/dropbear.log" >&2; return 1; }
   exec {HELD}<>"/dev/tcp/127.0.0.1/${PORT}"
   for ((tries = 0; tries < 100; tries++)); do
     (($(process_tree "${SERVER}" | wc -l) < 2)) || return 0

@@ -32,7 +32,8 @@ keeps_a_secret() {
 
 by_pkg_config() {
   local flags
-  flags="$(PKG_CONFIG_PATH="${PREFIX}/${LIBDIR}/pkgconfig" pkg-config --cflags --libs 'secure_alloc >= 0.1')"
+  flags="$(PKG_CONFIG_PATH="${PREFIX}/${LIBDIR}/pkgconfig" \
+    pkg-config --cflags --libs 'secure_alloc >= 0.1')"
   cc -std=c99 -Wall -Werror "${CONSUMER}/consumer.c" -o "${WORK}/c" ${flags}
   c++ -std=c++17 -Wall -Werror "${CONSUMER}/consumer.cc" -o "${WORK}/cxx" ${flags}
 }

@@ -22,7 +22,8 @@ expect_same "text tools" bash -euc '
   in=../../small
   cut -d" " -f1,4 $in | tr a-m N-Z | sort | uniq -c | sort -rn >counts
   split -l 1000 --additional-suffix=.part $in; cat x*.part | cmp - $in
-  paste x*.part | sed -n 1,100p >pasted; tac $in >reversed; rev <$in | shuf --random-source=$in >mixed
+  paste x*.part | sed -n 1,100p >pasted; tac $in >reversed
+  rev <$in | shuf --random-source=$in >mixed
   sort -k1,1 $in >left; sort -k1,1 reversed >right; join left right | sha256sum; comm left right
   fmt -w 60 $in | pr -3 -l 50 -h x -D y >pages; nl $in | expand | fold -w 30 | md5sum
   base64 $in | base64 -d | b2sum; od -A d -t x1z $in | tail -n 5; wc $in; cksum $in

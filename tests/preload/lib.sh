@@ -62,7 +62,8 @@ set_up() {
   [[ "${options}" != *ordinary=jemalloc* ]] || behind=":libjemalloc.so.2"
   PRELOAD=(env "LD_PRELOAD=${LIBRARY}${behind}" ${options:+"SECALLOC_OPTIONS=${options}"})
   if [[ "${options}" == *scope=all* ]]; then
-    lift_memlock || skip "machine: ${options}: memlock is $(ulimit -l) KiB and can't be raised; run as root"
+    lift_memlock ||
+      skip "machine: ${options}: memlock is $(ulimit -l) KiB and can't be raised; run as root"
   fi
   preloaded grep -qF "${LIBRARY}" /proc/self/maps ||
     { fail "${library} cannot be preloaded at all"; exit 1; }

@@ -2,7 +2,7 @@
 # Another malloc in the place of the ordinary heap: each object's owner, and moves between them.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-preloaded /usr/bin/python3 - >"${WORK}/facts" <<'PYTHON' || fail "the program under it did not end well"
+preloaded /usr/bin/python3 - >"${WORK}/facts" <<'PYTHON' || fail "the program did not end well"
 import ctypes
 
 heap = ctypes.CDLL(None)

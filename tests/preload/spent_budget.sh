@@ -5,4 +5,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 preloaded "$(realpath "${3:?usage: SCRIPT LIBRARY OPTIONS PROGRAM}")" 2>"${WORK}/said" ||
   fail "the program did not end well"
-[[ "$(grep -c 'event=secrets_plain' "${WORK}/said")" == 1 ]] || fail "it was not told, or more than once"
+[[ "$(grep -c 'event=secrets_plain' "${WORK}/said")" == 1 ]] ||
+  fail "it was not told, or more than once"

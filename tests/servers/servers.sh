@@ -19,10 +19,11 @@
 #   stop_server PID                 stops it gently, then by force; its status in STOP_STATUS
 #   stop_servers                    all of them: for a trap at exit
 #
-# NAME is the part after start_ (to tls_requests also echo, for servers that send back what they get). Each start function sets PID and PORT once the server listens,
-# and logs to DIR/NAME.log. The command is run behind the words in the array LAUNCH, if it is
-# set: LAUNCH=(env LD_PRELOAD=...) or LAUNCH=(secalloc run --). They must exec the server, so
-# that PID is its own. Call them in the shell itself, never in $(...): they set variables.
+# NAME is the part after start_ (to tls_requests also echo, for servers that send back what they
+# get). Each start function sets PID and PORT once the server listens, and logs to DIR/NAME.log.
+# The command is run behind the words in the array LAUNCH, if it is set: LAUNCH=(env LD_PRELOAD=...)
+# or LAUNCH=(secalloc run --). They must exec the server, so that PID is its own. Call them in the
+# shell itself, never in $(...): they set variables.
 #
 # As root, postgres runs as the user postgres (it refuses root) and nginx's workers as nobody;
 # then DIR, and all that LAUNCH names, must be reachable for these users. RLIMIT_MEMLOCK binds

@@ -10,7 +10,8 @@ FAILED=0
 
 for size in 16384 65536; do
   for test in "$@"; do
-    if SA_TEST_PAGE_SIZE="${size}" "${test}" --gtest_filter="${FILTER}" >"${TEST_TMPDIR}/log" 2>&1 &&
+    if SA_TEST_PAGE_SIZE="${size}" "${test}" --gtest_filter="${FILTER}" \
+      >"${TEST_TMPDIR}/log" 2>&1 &&
       grep -q '^\[  PASSED  \] [1-9]' "${TEST_TMPDIR}/log"; then
       echo "ok: pages of ${size}: ${test}"
     else

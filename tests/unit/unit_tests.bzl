@@ -11,6 +11,10 @@ def unit_tests(names, deps, size = "small", visibility = ["//tests/unit:__pkg__"
             linkstatic = True,
             tags = ["local"],
             visibility = visibility,
-            deps = deps + ["//tests/unit:page_size", "//tests/unit:seed", "@googletest//:gtest_main"],
+            deps = deps + [
+                "//tests/unit:page_size",
+                "//tests/unit:seed",
+                "@googletest//:gtest_main",
+            ],
             **kwargs
         )

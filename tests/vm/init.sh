@@ -22,8 +22,8 @@ mount_all() {
 run_case() {
   local name="$1" status=0 failed skipped
   echo "VM CASE ${name}"
-  timeout "${CASE_SECONDS}" bash "tests/vm/cases/${name}.sh" /bin/libsecure_alloc_preload.so /bin/probe /bin/refuse \
-    </dev/null >/tmp/log 2>&1 || status=$?
+  timeout "${CASE_SECONDS}" bash "tests/vm/cases/${name}.sh" /bin/libsecure_alloc_preload.so \
+    /bin/probe /bin/refuse </dev/null >/tmp/log 2>&1 || status=$?
   cat /tmp/log
   failed="$(sed -n 's/^FAILED //p' /tmp/log | tr '\n' ';')"
   skipped="$(sed -n 's/^SKIP: //p' /tmp/log)"

@@ -7,8 +7,9 @@
 # It needs `bazel build //tests/vm:guest` to have been run.
 GUEST_PROGRAMS=(bash numfmt openssl prlimit setpriv)
 GUEST_BINARIES=(preload/libsecure_alloc_preload.so preload/command/secalloc
-  tests/cxx/domain_test tests/limits/closed_domain_test tests/limits/probe tests/limits/refuse tests/vm/holder tests/vm/kcore_scan tests/vm/kernel_facts
-  tests/vm/memlock_loop tests/vm/memlock_reserve tests/unit/api/reserve_test)
+  tests/cxx/domain_test tests/limits/closed_domain_test tests/limits/probe tests/limits/refuse
+  tests/unit/api/reserve_test tests/vm/holder tests/vm/kcore_scan tests/vm/kernel_facts
+  tests/vm/memlock_loop tests/vm/memlock_reserve)
 
 # put ROOT FILE: the file to ROOT/bin, what it loads to the loader's default place.
 put() {
@@ -51,7 +52,9 @@ build_initramfs() (
   ln -s bin "${root}/sbin"
   printf 'root:x:0:0::/:/bin/bash\nnobody:x:65534:65534::/:/bin/bash\n' >"${root}/etc/passwd"
   install -m 0755 "$(command -v busybox)" "${root}/bin/busybox"
-  for program in $(busybox --list | grep -vx busybox); do ln -s busybox "${root}/bin/${program}"; done
+  for program in $(busybox --list | grep -vx busybox); do
+    ln -s busybox "${root}/bin/${program}"
+  done
   for program in "${GUEST_PROGRAMS[@]}"; do
     rm -f "${root}/bin/${program}"
     put "${root}" "$(command -v "${program}")"

@@ -71,7 +71,8 @@ boot_parameter() {
 boot() {
   local names="${*:5}" append
   # An emulated timer may tick too late for the kernel to find it, on a busy machine.
-  append="console=ttyS0 quiet panic=-1 no_timer_check $(boot_parameter "$1" "$3") VM_CASES=${names// /,}"
+  append="console=ttyS0 quiet panic=-1 no_timer_check $(boot_parameter "$1" "$3")"
+  append+=" VM_CASES=${names// /,}"
   timeout "${GUEST_SECONDS}" nice qemu-system-x86_64 -cpu max -m "${GUEST_MEMORY}" -nodefaults \
     -display none -serial stdio -no-reboot -kernel "$2" -initrd "${WORK}/initramfs" \
     -append "${append}" </dev/null 2>&1 |

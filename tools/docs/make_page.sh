@@ -3,8 +3,10 @@
 # @OPTIONS@ becomes the table of options, @FAULTS@ the sentences of FAULTS, allocator/base/fault.cc.
 set -euo pipefail
 
+# A literal may go on in the next line.
 sentences() {
-  sed -nE '/^const char\* Sentence/,/^}/{/unknown fault/d; s/^ *return "(.*)";$/.It \1/p}' "$1"
+  sed -z 's/"\n *"//g' "$1" |
+    sed -nE '/^const char\* Sentence/,/^}/{/unknown fault/d; s/^ *return "(.*)";$/.It \1/p}'
 }
 
 while IFS= read -r line; do

@@ -183,7 +183,7 @@ Finding Guards(const Facts& facts) {
 }
 
 Finding Swap(const Facts& facts) {
-  const bool on = facts.swaps.find("\n") != std::string::npos;
+  const bool on = facts.swaps.find('\n') != std::string::npos;
   const std::string value = facts.swaps.empty() ? "unknown" : on ? "on" : "off";
   if (facts.secret.works() || facts.lock.works()) {
     return {State::kOk, value, "secret and locked memory is never swapped; other memory may be",

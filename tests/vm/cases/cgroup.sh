@@ -15,8 +15,8 @@ in_cgroup() {
   numfmt --from=iec "$1" >"$CGROUP/memory.max"
   OOM_BEFORE=$(oom_kills)
   # shellcheck disable=SC2016  # The inner shell's $$.
-  run bash -c 'echo $$ >"$0/cgroup.procs"; exec env LD_PRELOAD="$1" SECALLOC_OPTIONS="$2" "${@:3}"' \
-    "$CGROUP" "$LIBRARY" "stats=json:$STATS,$2" "${@:3}"
+  run bash -c 'echo $$ >"$0/cgroup.procs"; exec env "$@"' "$CGROUP" \
+    LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$2" "${@:3}"
   printf '       memory.max %s, %s: %d killed\n' "$1" "$2" $(($(oom_kills) - OOM_BEFORE))
   [[ ! -e $STATS ]] || # a killed process leaves none
     printf '       budget %s, high water %s\n' "$(figure budget_bytes)" "$(figure high_water_bytes)"
@@ -43,7 +43,8 @@ test_beyond() {
   for limit in 16M 8M; do
     in_cgroup "$limit" fallback=locked "$PROBE" secret 4000 6000
     fact "24 MiB of secrets, memory.max $limit: nobody is killed" nobody_killed
-    fact "... some are had, and the others refused" printed 'secret 4000: [1-9][0-9]* of 6000, secret ENOMEM$'
+    fact "... some are had, and the others refused" \
+      printed 'secret 4000: [1-9][0-9]* of 6000, secret ENOMEM$'
   done
   in_cgroup 8M fallback=locked "$PROBE" secret 4000 1000 fork secret 8 1
   fact "4 MiB of secrets and a fork, memory.max 8M: nobody is killed" nobody_killed
