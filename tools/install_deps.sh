@@ -17,11 +17,11 @@ BENCH=(apache2-utils g++ ghostscript git libclang-rt-19-dev libjemalloc2 libmima
   libtcmalloc-minimal4 lua5.4 nginx-light openssl perl python3-matplotlib redis-server redis-tools
   sqlite3 z3)
 QUICKSTART=(gdb openssl python3 redis-server)
-TEST=(botan bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg gnutls-bin
-  libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
+TEST=(botan bpftrace bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg
+  gnutls-bin libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
   libpython3.11-testsuite libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss
-  lighttpd-mod-wolfssl lua5.4 mandoc nginx-light openssh-client openssl perl pkg-config postgresql
-  procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux valgrind zsh)
+  lighttpd-mod-wolfssl linux-perf lua5.4 mandoc nginx-light openssh-client openssl perl pkg-config
+  postgresql procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux valgrind zsh)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
 SERVICES=(lighttpd nginx postgresql redis-server stunnel4)
 POLICY=/usr/sbin/policy-rc.d
