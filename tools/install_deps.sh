@@ -8,7 +8,8 @@
 #   vm          the emulator of tests/vm/run.sh; its kernels are fetched there
 #
 # Without a GROUP: all of them. What is there already costs one look and no call of apt. Services
-# that come with a package are neither started nor enabled.
+# that come with a package are neither started nor enabled. All that it says goes to standard error:
+# the output is that of the script that calls it.
 set -euo pipefail
 
 BUILD=(bazel-bootstrap bazel-platforms bazel-rules-cc bazel-rules-java bazel-rules-proto
@@ -76,7 +77,7 @@ disable_services() {
 }
 
 apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" ||
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" >&2 ||
     die "'apt-get $*' failed: its messages are above. It needs Debian 12's package source" \
       "(see /etc/apt/sources.list) and no other apt or dpkg running"
 }
@@ -87,7 +88,7 @@ install() {
     die "no apt-get here. This project is made for Debian 12; install the counterparts of: $*"
   [[ "${EUID}" == 0 ]] || die "$# packages are missing, and only root can install. As root:
   apt-get update && ${line}"
-  printf 'install_deps: installing %s\n' "$*"
+  printf 'install_deps: installing %s\n' "$*" >&2
   forbid_starts
   apt update
   apt install -y --no-install-recommends "$@"
