@@ -48,17 +48,16 @@ need() {
   done
 }
 
-# bazel COMMAND COMPILER ARGUMENT...: apart from what is built here otherwise.
-bazel() {
-  command bazel --output_base="${WORK}/bazel" "$1" --symlink_prefix=/ --repo_env=CC="$2" \
-    --action_env=CC="$2" --keep_going "${@:3}"
+# build_and_test COMPILER ARGUMENT...: apart from what is built here otherwise.
+build_and_test() {
+  bazel --output_base="${WORK}/bazel" test --symlink_prefix=/ --repo_env=CC="$1" \
+    --action_env=CC="$1" --keep_going "${@:2}"
 }
 
 check_clang() {
   need "$1" "/usr/bin/$1"
-  local lock_analysis=(--copt=-Wthread-safety --copt=-Werror=thread-safety)
-  bazel build "$1" "${lock_analysis[@]}" "${LIBRARIES[@]}"
-  bazel test "$1" "${lock_analysis[@]}" "${CLANG_TESTS[@]}"
+  build_and_test "$1" --copt=-Wthread-safety --copt=-Werror=thread-safety "${LIBRARIES[@]}" \
+    "${CLANG_TESTS[@]}"
 }
 
 # Bazel has the compiler look for its tools beside it, where a cross compiler's have other names.
@@ -92,10 +91,9 @@ check_aarch64() {
   make_cross_compiler
   make_googletest
   local PATH="${WORK}/cross:${PATH}"
-  bazel build "${WORK}/cross/cc" "${LIBRARIES[@]}"
-  bazel test "${WORK}/cross/cc" --linkopt=-L"${WORK}/lib" --test_timeout="${EMULATED_TIMEOUT}" \
+  build_and_test "${WORK}/cross/cc" --linkopt=-L"${WORK}/lib" --test_timeout="${EMULATED_TIMEOUT}" \
     --run_under="${EMULATOR}" --local_test_jobs=1 \
-    --test_arg=--gtest_filter="${EMULATED_FILTER}" -- "${LAYER_TESTS[@]}"
+    --test_arg=--gtest_filter="${EMULATED_FILTER}" -- "${LIBRARIES[@]}" "${LAYER_TESTS[@]}"
 }
 
 check_musl() {
@@ -105,7 +103,7 @@ check_musl() {
 }
 
 clean_up() {
-  command bazel --output_base="${WORK}/bazel" shutdown >/dev/null 2>&1 || true
+  bazel --output_base="${WORK}/bazel" shutdown >/dev/null 2>&1 || true
   chmod -R u+w "${WORK}"  # Bazel's outputs are read-only.
   rm -rf "${WORK}"
 }

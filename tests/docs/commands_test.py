@@ -6,6 +6,7 @@
 * Links lead to files and headings. C and C++ in README.md's blocks compile.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -111,7 +112,9 @@ def run(command, folder, pid):
     command = re.sub(r"\bPID\b", str(pid), command)
     result = subprocess.run(["bash", "-euc", command], cwd=folder, capture_output=True, text=True,
                             timeout=60, check=False)
-    if result.returncode != 0 or "secure_alloc: " in result.stderr:
+    # What a machine can't keep, doctor says by its status.
+    good = (0, 1) if command.endswith(" doctor") else (0,)
+    if result.returncode not in good or re.search("ld.so|does nothing alone", result.stderr):
         fail("commands.txt", f"exit {result.returncode}: {command}\n{result.stderr}")
     else:
         print(f"ok: {command}")
@@ -127,6 +130,8 @@ def check_commands(found):
         fail("commands.txt", f"what runs this? {command}")
     for command in table.keys() - found:
         fail("commands.txt", f"no document has it: {command}")
+    if os.geteuid() != 0:
+        print("SKIP: machine: running the commands, of which some look into processes, needs root")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["openssl", "genrsa", "-out", folder + "/key.pem"], check=True,
                        capture_output=True)
@@ -144,7 +149,8 @@ def wait_for_library(pid):
 
 def check_how(command, how, folder, pid):
     if how == "run":
-        run(command, folder, pid)
+        if os.geteuid() == 0:
+            run(command, folder, pid)
         return
     if how.startswith("by hand: "):
         return
@@ -166,7 +172,8 @@ def check_code(document, text):
             c_code.append(block)
     code = ["#include <secure_alloc/secure_alloc.h>", "int main(void) {"]
     code += ["{\n" + re.sub(r"#include.*", "", block) + "}" for block in c_code]
-    compile_code(document, ["gcc", "-std=c11", "-xc"], "\n".join(code) + "}")
+    compiler = ["gcc", "-std=c11", "-Wall", "-Wno-unused", "-Werror", "-xc"]
+    compile_code(document, compiler, "\n".join(code) + "}")
     code = ["#include <unistd.h>", "#include <array>", "#include <secure_alloc/secret.h>",
             "int fd; int main() {", "auto other = secure_alloc::make_secret<",
             "std::array<unsigned char, 32>>();"]
