@@ -39,8 +39,8 @@ traces() {
   : >"${WORK}/out"
   shift 3
   [[ -n "${script}" ]] || { echo "FAILED: ${DOCUMENT} has no line of ${name}"; STATUS=1; return; }
-  (cd "${WORK}" && exec timeout -s INT 90 bash -euc "LIBRARY=${LIBRARY} PID=${SLEEPER-}; ${script}") \
-    >"${WORK}/out" 2>&1 </dev/null &
+  script="cd ${WORK}; LIBRARY=${LIBRARY} PID=${SLEEPER-}; ${script}"
+  timeout -s INT 90 bash -euc "${script}" >"${WORK}/out" 2>&1 </dev/null &
   TRACER=$!
   while ((SECONDS < deadline)) && kill -0 "${TRACER}" 2>/dev/null && ! seen "${pattern}"; do
     "$@" >"${WORK}/log" 2>&1 || true
@@ -86,5 +86,6 @@ traces perf "$(line_of perf | sed 's/ -a$/ -a -o data -- sleep 3; perf script -i
   'sdt_secure_alloc:fault:.* arg1=' "${UNDER[@]}" "${WORK}/program"
 "${UNDER[@]}" "${WORK}/program" 10 >"${WORK}/log" 2>&1 &
 SLEEPER=$!
-traces gdb "$(line_of gdb | sed 's/\bPID\b/$PID/')" '^(Thread .* hit )?Breakpoint 1, .*Refused' sleep 1
+traces gdb "$(line_of gdb | sed 's/\bPID\b/$PID/')" '^(Thread .* hit )?Breakpoint 1, .*Refused' \
+  sleep 1
 exit "${STATUS}"
