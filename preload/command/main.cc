@@ -64,6 +64,5 @@ int Main(const Words& words) {
 }  // namespace secure_alloc
 
 int main(int argc, char** argv) {
-  return secure_alloc::FinishOutput(
-      secure_alloc::Main(secure_alloc::Words(argv + 1, argv + argc)));
+  return secure_alloc::FinishOutput(secure_alloc::Main(secure_alloc::Words(argv + 1, argv + argc)));
 }

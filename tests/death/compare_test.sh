@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/death/compare.sh gives its table, and what documents and bench/caught.csv say of this library
-# holds: compare_test.sh CAUGHT DOCUMENT README
+# tests/death/compare.sh gives its table, and what documents and bench/caught.csv say of this
+# library holds: compare_test.sh CAUGHT DOCUMENT README
 set -euo pipefail
 
 OUT="${TEST_TMPDIR:?run it by bazel test}/caught.csv"

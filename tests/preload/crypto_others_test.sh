@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The crypto preload library leaves alone what isn't meant: a program's own copy of libsodium, linked
-# into it, and OpenSSL's functions of another version. crypto_others_test.sh LIBRARY CRYPTO_LIBRARY
+# The crypto preload library leaves alone what isn't meant: a program's own copy of libsodium,
+# linked into it, and OpenSSL's functions of another version:
+# crypto_others_test.sh LIBRARY CRYPTO_LIBRARY
 set -euo pipefail
 
 WORK="$(mktemp -d)"
@@ -33,7 +34,8 @@ int main(void) {
 }
 END
 
-cc -w -shared -fPIC -Wl,--version-script=old_crypto.map -Wl,-soname,libold.so -o libold.so old_crypto.c
+cc -w -shared -fPIC -Wl,--version-script=old_crypto.map -Wl,-soname,libold.so -o libold.so \
+  old_crypto.c
 cc -w -DKEPT -o kept program.c libold.so -Wl,-rpath,"${WORK}"
 cc -w -o served program.c libold.so -lsodium -Wl,-rpath,"${WORK}"
 

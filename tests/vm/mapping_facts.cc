@@ -60,8 +60,8 @@ int MapEntries(const char* begin, const char* end) {
   EachLine("/proc/self/maps", [&](const char* line) {
     unsigned long from, to;
     if (sscanf(line, "%lx-%lx", &from, &to) != 2) return;
-    count += from < reinterpret_cast<unsigned long>(end) &&
-             to > reinterpret_cast<unsigned long>(begin);
+    count +=
+        from < reinterpret_cast<unsigned long>(end) && to > reinterpret_cast<unsigned long>(begin);
   });
   return count;
 }
