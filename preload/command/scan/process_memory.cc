@@ -25,9 +25,8 @@ std::string WhyNotOpen(pid_t pid, int error) {
   }
   if (geteuid() == 0) {
     return Format(
-        "not allowed to read process %d, even as root: CAP_SYS_PTRACE is missing, or a container, "
-        "a "
-        "sandbox or a security module (kernel.yama.ptrace_scope=3) forbids it",
+        "not allowed to read process %d, even as root: CAP_SYS_PTRACE is missing, or a "
+        "container, a sandbox or a security module (kernel.yama.ptrace_scope=3) forbids it",
         pid);
   }
   const auto scope = ReadText("/proc/sys/kernel/yama/ptrace_scope");
