@@ -8,7 +8,8 @@
 #   vm          the emulator of tests/vm/run.sh; its kernels are fetched there
 #
 # Without a GROUP: all of them. What is there already costs one look and no call of apt. Services
-# that come with a package are neither started nor enabled.
+# that come with a package are neither started nor enabled. All that it says goes to standard error:
+# the output is that of the script that calls it.
 set -euo pipefail
 
 BUILD=(bazel-bootstrap bazel-platforms bazel-rules-cc bazel-rules-java bazel-rules-proto
@@ -17,12 +18,12 @@ BENCH=(apache2-utils g++ ghostscript git libclang-rt-19-dev libjemalloc2 libmima
   libtcmalloc-minimal4 lua5.4 nginx-light openssl perl python3-matplotlib redis-server redis-tools
   sqlite3 z3)
 QUICKSTART=(gdb openssl python3 redis-server)
-TEST=(botan bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg gnutls-bin
-  libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
+TEST=(botan bpftrace bsdutils clang clang-tidy cmake coreutils curl dropbear-bin g++ gdb git gnupg
+  gnutls-bin libcap2-bin libclang-rt-dev libcrypt-gcrypt-perl libgcrypt20-dev libjemalloc2
   libpython3.11-testsuite libsodium-dev libssl-dev lighttpd lighttpd-mod-mbedtls lighttpd-mod-nss
-  lighttpd-mod-wolfssl lua5.4 mandoc nginx-light openssh-client openssh-server openssl perl
-  pkg-config postgresql procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux valgrind
-  zsh)
+  lighttpd-mod-wolfssl linux-perf lua5.4 mandoc nginx-light openssh-client openssh-server openssl
+  perl pkg-config postgresql procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux
+  valgrind zsh)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
 declare -A SERVICES=([lighttpd]=lighttpd [nginx-light]=nginx [openssh-server]=ssh
   [postgresql]=postgresql [redis-server]=redis-server [stunnel4]=stunnel4)
@@ -77,7 +78,7 @@ disable_services() {
 }
 
 apt() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" ||
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" >&2 ||
     die "'apt-get $*' failed: its messages are above. It needs Debian 12's package source" \
       "(see /etc/apt/sources.list) and no other apt or dpkg running"
 }
@@ -88,7 +89,7 @@ install() {
     die "no apt-get here. This project is made for Debian 12; install the counterparts of: $*"
   [[ "${EUID}" == 0 ]] || die "$# packages are missing, and only root can install. As root:
   apt-get update && ${line}"
-  printf 'install_deps: installing %s\n' "$*"
+  printf 'install_deps: installing %s\n' "$*" >&2
   forbid_starts
   apt update
   apt install -y --no-install-recommends "$@"

@@ -28,8 +28,8 @@ Keeps the secrets of programs out of reach, and shows that they are.
 
 secalloc --version prints the version. Colours are for terminals, and not used when NO_COLOR is set.
 Exit status: 0 well, 1 the answer is bad (a key is visible, a promise can't be kept, a process has
-no figures), 2 wrong usage, 3 a scan was blind; run has its program's, or 126 and 127 if that can't
-be run.
+no figures), 2 wrong usage, 3 a scan was blind, or the answer can't be written; run has its
+program's, or 126 and 127 if that can't be run.
 )";
 
 constexpr std::string_view kCommands[] = {"run",  "scan",   "stats",    "doctor",
@@ -64,5 +64,5 @@ int Main(const Words& words) {
 }  // namespace secure_alloc
 
 int main(int argc, char** argv) {
-  return secure_alloc::Main(secure_alloc::Words(argv + 1, argv + argc));
+  return secure_alloc::FinishOutput(secure_alloc::Main(secure_alloc::Words(argv + 1, argv + argc)));
 }

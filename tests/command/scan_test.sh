@@ -104,6 +104,9 @@ test_privileges() {
   cp "$secalloc" "$work/secalloc"
   chmod 644 "$work"/*.pem
   hold root_sleep ready bash -c 'echo ready; exec sleep 600'
+  # Root of a container may have less rights than the program.
+  expect 3 'not allowed .*even as root' setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace \
+    "$secalloc" scan "$held" --key "$work/rsa.pem"
   expect 3 'not allowed .*sudo' "${nobody[@]}" "$work/secalloc" scan "$held" --key "$work/rsa.pem"
   hold nobody_text ready "${nobody[@]}" /usr/bin/python3 -c "
 import time

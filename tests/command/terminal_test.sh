@@ -54,8 +54,21 @@ time.sleep(600)"
   expect 0 '^\{.*"verdict":"hidden".*\}$' cat "$work/json"
 }
 
+# Who reads an answer that is not whole must learn it.
+test_output_that_fails() {
+  local command
+  for command in --help --version 'doctor --json' "scan $$ --raw $work/raw"; do
+    # shellcheck disable=SC2086
+    expect 3 "can't be written to standard output: ENOSPC" bash -c '"$@" 2>&1 >/dev/full' - \
+      "$secalloc" $command
+    expect 3 "can't be written to standard output: EBADF" bash -c '"$@" 2>&1 >&-' - \
+      "$secalloc" $command
+  done
+}
+
 export SECALLOC_LIBRARY=$marker
 test_help
 test_colours
 test_progress
+test_output_that_fails
 finish

@@ -3,6 +3,7 @@
 #
 #   --out FILE   CSV of allocator,caught,of, which bench/compare.sh plots (default bench/caught.csv)
 #   --bin DIR    use what is built in DIR; build and install nothing
+#   --quick      glibc and this library only, each case once
 #
 # Installs Debian's jemalloc, mimalloc, tcmalloc and Scudo, and runs each case of the property table
 # three times under each allocator. It is caught if each time a signal ended the program, whoever
@@ -24,6 +25,7 @@ read_options() {
     case "$1" in
       --out) OUT="${2-}"; shift ;;
       --bin) BIN="${2-}"; INSTALL=0; shift ;;
+      --quick) RUNS=1; PEERS=() ;;
       *=*) OTHERS+=("$1") ;;
       *) die "no option '$1'; the opening lines of $0 have them" ;;
     esac

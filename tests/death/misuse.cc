@@ -35,7 +35,20 @@ char* AllocateUntil(const Setting& s, const char* place) {
   return nullptr;
 }
 
+namespace {
+
+// The small slots that a thread frees first may stay with it, to choose among: these are others'.
+void FillReserve(const Setting& s) {
+  if (s.size > 8192) return;
+  char* first[32];
+  for (char*& object : first) object = New(s);
+  for (char* const object : first) free(object);
+}
+
+}  // namespace
+
 char* NewAmongOthers(const Setting& s) {
+  FillReserve(s);
   char* object = nullptr;
   for (int i = 0; i < 8; ++i) {
     char* const one = New(s);

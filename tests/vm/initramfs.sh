@@ -9,7 +9,7 @@ GUEST_PROGRAMS=(bash numfmt openssl prlimit setpriv)
 GUEST_BINARIES=(preload/libsecure_alloc_preload.so preload/command/secalloc
   tests/cxx/domain_test tests/limits/closed_domain_test tests/limits/probe tests/limits/refuse
   tests/unit/api/reserve_test tests/vm/holder tests/vm/kcore_scan tests/vm/kernel_facts
-  tests/vm/memlock_loop tests/vm/memlock_reserve)
+  tests/vm/mapping_facts tests/vm/memlock_loop tests/vm/memlock_reserve)
 
 # put ROOT FILE: the file to ROOT/bin, what it loads to the loader's default place.
 put() {

@@ -20,7 +20,7 @@ source tests/vm/initramfs.sh
 
 KERNELS=(6.1 6.12)
 # Of a kernel with memfd_secret(2), and of one without: the one thing that takes another boot.
-CASES=(kcore memlock_at_fault reserve pku cgroup)
+CASES=(kcore mapping memlock_at_fault reserve pku cgroup)
 CASES_WITHOUT=(no_memfd_secret)
 GUEST_MEMORY=256M
 GUEST_SECONDS=360 # an idle machine needs a tenth of it

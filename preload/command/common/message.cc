@@ -1,5 +1,6 @@
 #include "preload/command/common/message.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,14 @@ void Die(const char* format, ...) {
   Say(FormatList(format, arguments));
   va_end(arguments);
   exit(kExitBlind);
+}
+
+int FinishOutput(int status) {
+  const bool written = ferror(stdout) == 0;
+  if (fflush(stdout) == 0 && written) return status;
+  Complain("the answer can't be written to standard output: %s",
+           written ? ErrnoText(errno).c_str() : "it failed before");
+  return kExitBlind;
 }
 
 std::string ErrnoText(int error) {

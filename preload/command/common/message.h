@@ -18,6 +18,10 @@ inline constexpr int kExitNotFound = 127;
 [[gnu::format(printf, 1, 2)]] void Complain(const char* format, ...);
 [[noreturn, gnu::format(printf, 1, 2)]] void Die(const char* format, ...);
 
+// The status, or kExitBlind and a message if standard output did not take all that was printed: an
+// answer that is cut short must not pass for one. The last thing a command does.
+int FinishOutput(int status);
+
 // "EACCES (Permission denied)".
 std::string ErrnoText(int error);
 

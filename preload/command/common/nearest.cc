@@ -24,7 +24,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {
   std::string_view best;
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
+  // Something of the word has to stay: any letter is one change from any other.
+  size_t best_distance = std::min(word.size(), std::max<size_t>(1, word.size() / 3) + 1);
   for (const std::string_view candidate : known) {
     const size_t distance = EditDistance(word, candidate);
     if (distance < best_distance) {

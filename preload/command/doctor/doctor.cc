@@ -9,6 +9,7 @@
 
 #include "preload/command/common/json.h"
 #include "preload/command/common/message.h"
+#include "preload/command/common/size.h"
 #include "preload/command/doctor/facts.h"
 #include "preload/command/doctor/row.h"
 #include "preload/command/doctor/workers.h"
@@ -34,6 +35,7 @@ constexpr std::string_view kOptions[] = {"--workers", "--secrets", "--json", "--
 constexpr const char* kStates[] = {"ok", "limited", "missing"};
 constexpr Color kColors[] = {Color::kGreen, Color::kYellow, Color::kRed};
 constexpr unsigned long long kManyWorkers = 1000000;
+constexpr unsigned long long kMostSecrets = ~0ull >> 20;  // So many workers' don't overflow.
 
 const char* Name(State state) { return kStates[static_cast<size_t>(state)]; }
 
@@ -139,8 +141,9 @@ int DoctorCommand(const Words& words) {
       if (!ParseCount(value, &workers.count)) return BadValue("--workers", value, "a number");
     } else if (arguments.Value("--secrets", &value)) {
       if (arguments.failed()) break;
-      if (!ParseSize(value, &workers.bytes))
+      if (!ParseSize(value, &workers.bytes) || workers.bytes == 0 || workers.bytes > kMostSecrets) {
         return BadValue("--secrets", value, "bytes, K, M or G");
+      }
     } else if (arguments.Flag("--help") || arguments.Flag("-h")) {
       fputs(kHelp, stdout);
       return 0;

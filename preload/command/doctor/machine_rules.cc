@@ -81,7 +81,9 @@ Finding ProtectionKeys(const Facts& facts) {
   if (facts.keys.works()) {
     return {State::kOk, "yes", "domains can be closed and opened for each thread", ""};
   }
-  const bool absent = facts.keys.error == ENOSPC || facts.keys.error == ENOSYS;
+  // Where the processor has none, Linux 6.18 says EINVAL of any arguments.
+  const int error = facts.keys.error;
+  const bool absent = error == ENOSPC || error == ENOSYS || error == EINVAL;
   return {State::kLimited, absent ? "none" : "refused",
           "domains can't be closed for a thread: SECALLOC_DOMAIN_PKEY is EOPNOTSUPP",
           absent ? "a processor with protection keys (pku in /proc/cpuinfo), a kernel without nopku"

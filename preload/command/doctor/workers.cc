@@ -1,7 +1,5 @@
 #include "preload/command/doctor/workers.h"
 
-#include <charconv>
-
 #include "preload/command/common/message.h"
 
 namespace secure_alloc {
@@ -9,12 +7,6 @@ namespace {
 
 unsigned long long Shares(const Workers& workers, LimitScope scope) {
   return scope == LimitScope::kUser ? workers.count + 1 : 2;
-}
-
-unsigned Shift(const std::string& unit) {
-  if (unit == "K") return 10;
-  if (unit == "M") return 20;
-  return unit == "G" ? 30 : 0;
 }
 
 }  // namespace
@@ -31,17 +23,6 @@ std::string MemlockSum(const Workers& workers, LimitScope scope) {
                   each.c_str(), all.c_str());
   }
   return Format("2 x %s = %s, in each process", each.c_str(), all.c_str());
-}
-
-bool ParseSize(const std::string& text, unsigned long long* bytes) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *bytes);
-  if (error != std::errc() || *bytes == 0) return false;
-  const std::string unit(end, text.data() + text.size());
-  const unsigned shift = Shift(unit);
-  if (!unit.empty() && shift == 0) return false;
-  if (*bytes > ~0ull >> (shift + 20)) return false;  // So that a million workers don't overflow.
-  *bytes <<= shift;
-  return true;
 }
 
 }  // namespace secure_alloc

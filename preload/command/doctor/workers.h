@@ -17,7 +17,4 @@ unsigned long long MemlockNeeded(const Workers& workers, LimitScope scope);
 // "(16 + 1) x 2.0 MiB = 34.0 MiB, for all processes of the user".
 std::string MemlockSum(const Workers& workers, LimitScope scope);
 
-// "256K", "2M", "1G" or bytes; false if it is none of these, or zero.
-bool ParseSize(const std::string& text, unsigned long long* bytes);
-
 }  // namespace secure_alloc

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "preload/command/common/nearest.h"
+#include "preload/command/common/size.h"
 
 namespace secure_alloc {
 namespace {
@@ -11,6 +12,7 @@ struct Known {
   std::string_view name;
   std::vector<std::string_view> values;  // none: anything
   std::string_view prefix;               // of values that are also possible
+  bool is_size = false;
 };
 
 const std::vector<Known>& AllKnown() {
@@ -19,7 +21,7 @@ const std::vector<Known>& AllKnown() {
       {"modules", {}, ""},
       {"fallback", {"locked", "none", "plain"}, ""},
       {"fork", {"copy", "deny", "share"}, ""},
-      {"budget", {}, ""},
+      {"budget", {}, "", true},
       {"ordinary", {"hardened", "jemalloc", "system"}, ""},
       {"stats", {"0", "1"}, "json:"},
       {"lockdown", {"0", "1"}, ""},
@@ -29,16 +31,20 @@ const std::vector<Known>& AllKnown() {
   return known;
 }
 
-std::string Join(const std::vector<std::string_view>& words) {
+// The values, for people.
+std::string Possible(const Known& known) {
+  if (known.is_size) return "bytes; K, M or G may follow";
   std::string text;
-  for (const std::string_view word : words) {
+  for (const std::string_view value : known.values) {
     if (!text.empty()) text += ", ";
-    text += word;
+    text += value;
   }
-  return text;
+  return known.prefix.empty() ? text : text + ", " + std::string(known.prefix) + "PATH";
 }
 
 bool Allows(const Known& known, std::string_view value) {
+  unsigned long long bytes;
+  if (known.is_size) return ParseSize(value, &bytes);
   if (known.values.empty()) return true;
   if (!known.prefix.empty() && value.size() > known.prefix.size() &&
       value.starts_with(known.prefix)) {
@@ -95,8 +101,7 @@ bool Settings::Set(const std::string& name, const std::string& value, std::strin
   }
   if (!Allows(*known, value)) {
     *error = name + "=" + value + ": no such value" + DidYouMean(value, known->values) + " (" +
-             Join(known->values) +
-             (known->prefix.empty() ? "" : ", " + std::string(known->prefix) + "PATH") + ")";
+             Possible(*known) + ")";
     return false;
   }
   Replace(name, value);

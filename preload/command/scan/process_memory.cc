@@ -23,6 +23,12 @@ std::string WhyNotOpen(pid_t pid, int error) {
   if (error != EACCES && error != EPERM) {
     return Format("can't open the memory of process %d: %s", pid, ErrnoText(error).c_str());
   }
+  if (geteuid() == 0) {
+    return Format(
+        "not allowed to read process %d, even as root: CAP_SYS_PTRACE is missing, or a "
+        "container, a sandbox or a security module (kernel.yama.ptrace_scope=3) forbids it",
+        pid);
+  }
   const auto scope = ReadText("/proc/sys/kernel/yama/ptrace_scope");
   if (scope && (*scope)[0] != '0') {
     return Format(

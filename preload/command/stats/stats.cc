@@ -64,8 +64,7 @@ int Show(const Request& request) {
     if (live) fputs("\033[H\033[2J", stdout);
     printf("%s", request.format(record->figures()).c_str());
     if (request.format == FiguresAsJson) puts("");
-    fflush(stdout);
-    if (request.interval == 0) return 0;
+    if (fflush(stdout) != 0 || request.interval == 0) return 0;
     usleep(static_cast<useconds_t>(request.interval * 1e6));
   } while (record->Read());
   return 0;

@@ -19,10 +19,12 @@ TEST(EditDistance, CountsChanges) {
 
 TEST(Nearest, NamesWhatWasMeantOrNothing) {
   constexpr std::string_view kKnown[] = {"scope", "fallback", "fork", "stats"};
+  constexpr std::string_view kShort[] = {"0", "1"};
   EXPECT_EQ(Nearest("scpoe", kKnown), "scope");
   EXPECT_EQ(Nearest("falback", kKnown), "fallback");
   EXPECT_EQ(Nearest("frok", kKnown), "fork");
   EXPECT_EQ(Nearest("zzzzzz", kKnown), "");
+  EXPECT_EQ(Nearest("f", kShort), "");
   EXPECT_EQ(DidYouMean("stat", kKnown), ", did you mean stats?");
   EXPECT_EQ(DidYouMean("zzzzzz", kKnown), "");
 }

@@ -32,7 +32,7 @@ TEST(Settings, TakesEveryDocumentedValue) {
        {"scope=modules", "scope=all", "scope=api", "fallback=locked", "fallback=none",
         "fallback=plain", "fork=copy", "fork=deny", "fork=share", "ordinary=hardened",
         "ordinary=jemalloc", "ordinary=system", "stats=0", "stats=1", "stats=json:/tmp/x",
-        "budget=1048576", "modules=libcrypto*:libssl*"}) {
+        "budget=1048576", "budget=3m", "modules=libcrypto*:libssl*"}) {
     EXPECT_EQ(ErrorOf(pair), "taken") << pair;
   }
 }
@@ -42,7 +42,8 @@ TEST(Settings, RefusesWithTheNearestName) {
   EXPECT_EQ(ErrorOf("zzzzzzz=1"), "unknown option zzzzzzz");
   EXPECT_EQ(ErrorOf("scope=al"), "scope=al: no such value, did you mean all? (modules, all, api)");
   EXPECT_NE(ErrorOf("stats=json:"), "taken");
-  EXPECT_NE(ErrorOf("stats=2"), "taken");
+  EXPECT_EQ(ErrorOf("stats=2"), "stats=2: no such value (0, 1, json:PATH)");
+  EXPECT_EQ(ErrorOf("budget=3Q"), "budget=3Q: no such value (bytes; K, M or G may follow)");
   EXPECT_NE(ErrorOf("budget="), "taken");
   EXPECT_NE(ErrorOf("scope"), "taken");
   // Would be read as another option.
