@@ -36,7 +36,14 @@ struct Ender {
   const char* name;
   Form form;
   void (*end)(void* object, size_t size);
+  bool frees = true;  // else the same object goes on, which nothing else would show
 };
+
+// The compiler knows what belongs together: it must not see where a pointer is from.
+void* Hidden(void* pointer) {
+  asm volatile("" : "+r"(pointer) : : "memory");
+  return pointer;
+}
 
 const Maker kMakers[] = {
     {"malloc", kMalloc, malloc},
@@ -55,8 +62,13 @@ const Maker kMakers[] = {
 const Ender kEnders[] = {
     {"free", kMalloc, [](void* p, size_t) { free(p); }},
     {"realloc", kMalloc, [](void* p, size_t n) { free(realloc(p, 2 * n + 40)); }},
+    {"realloc in place", kMalloc, [](void* p, size_t n) { Hidden(realloc(p, n)); }, false},
     {"secalloc_free", kMalloc, [](void* p, size_t) { secalloc_free(p); }},
     {"secalloc_realloc", kMalloc, [](void* p, size_t n) { free(secalloc_realloc(p, 2 * n + 40)); }},
+    {"secalloc_realloc in place", kMalloc,
+     [](void* p, size_t n) { Hidden(secalloc_realloc(p, n)); }, false},
+    {"secalloc_domain_realloc in place", kMalloc,
+     [](void* p, size_t n) { Hidden(secalloc_domain_realloc(nullptr, p, n)); }, false},
     {"delete", kNew, [](void* p, size_t) { operator delete(p); }},
     {"delete, sized", kNew, [](void* p, size_t) { operator delete(p, malloc_usable_size(p)); }},
     {"delete, aligned", kNew, [](void* p, size_t) { operator delete(p, kAlignment); }},
@@ -70,12 +82,6 @@ constexpr const char* kSentences[] = {
     "mismatch: an object of malloc was freed by delete or delete[]",
     "mismatch: an object of new was freed by free, realloc or delete[]",
     "mismatch: an object of new[] was freed by free, realloc or delete"};
-
-// The compiler knows what belongs together: it must not see where a pointer is from.
-void* Hidden(void* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return pointer;
-}
 
 int RunPair(char** arguments) {
   const Maker& maker = kMakers[atoi(arguments[0])];
@@ -102,7 +108,9 @@ void* Churn(void* seed) {
       continue;
     }
     const Ender* ender = &kEnders[random() % std::size(kEnders)];
-    while (ender->form != held.form) ender = &kEnders[random() % std::size(kEnders)];
+    while (ender->form != held.form || !ender->frees) {
+      ender = &kEnders[random() % std::size(kEnders)];
+    }
     ender->end(held.object, held.size);
     held.object = nullptr;
   }

@@ -7,12 +7,15 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "tests/unit/api/sandbox.h"
 
@@ -101,6 +104,7 @@ TEST(Lockdown, SealsArenasThatAreAndThatCome) {
     if (!IsSealed(before) || !IsSealed(large)) return 2;
     if (!IsSealed(secalloc_domain_malloc(domain, 1000))) return 3;
     if (!IsSealed(secalloc_domain_malloc(Create(), 1000))) return 4;
+    if (!IsSealed(secalloc_domain_malloc(domain, 4 << 20))) return 6;
     secalloc_free(large);
     // The same pages again, as no one else can have them.
     return secalloc_domain_malloc(domain, 3 << 20) == large ? 0 : 5;
@@ -160,11 +164,12 @@ TEST(Lockdown, AChildHasItsOwnSealedCopy) {
   const int result = InChild([] {
     char* const object = static_cast<char*>(secalloc_malloc(100));
     char* const large = static_cast<char*>(secalloc_malloc(60000));
-    object[0] = large[0] = 'p';
+    char* const whole = static_cast<char*>(secalloc_malloc(3 << 20));  // In an arena of its own.
+    object[0] = large[0] = whole[0] = 'p';
     if (const int error = LockMaps(); error != 0) return error;
     const int child = InChild([&] {
-      if (object[0] != 'p' || large[0] != 'p') return 10;
-      if (!IsSealed(object)) return 11;
+      if (object[0] != 'p' || large[0] != 'p' || whole[0] != 'p') return 10;
+      if (!IsSealed(object) || !IsSealed(whole)) return 11;
       object[0] = 'c';
       secalloc_free(large);
       return Works(nullptr) ? 0 : 12;
@@ -259,6 +264,45 @@ TEST(Lockdown, CallsThatLookIntoProcessesAreRefused) {
             }),
             0);
 }
+
+// Threads that were there before, too.
+TEST(Lockdown, CallsAreRefusedToAllThreads) {
+  EXPECT_EQ(InChild([] {
+              std::atomic<bool> locked = false;
+              bool refused = false;
+              std::thread other([&] {
+                while (!locked) std::this_thread::yield();
+                refused = Refused(EPERM, [] { return ptrace(PTRACE_PEEKDATA, 0, 0, 0); });
+              });
+              const int result = secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS);
+              locked = true;
+              other.join();
+              return result != 0 ? 1 : refused ? 0 : 2;
+            }),
+            0);
+}
+
+#ifdef __x86_64__
+// The same calls have other numbers there.
+TEST(Lockdown, CallsOfOtherArchitecturesAreRefused) {
+  const auto i386 = [](long number) {
+    long result = number;
+    asm volatile("int $0x80"
+                 : "+a"(result)
+                 : "b"(PTRACE_PEEKDATA), "c"(0), "d"(0), "S"(0)
+                 : "memory");
+    return result;
+  };
+  constexpr long kPtrace = 26, kGetPid = 20, kX32 = 0x40000000;
+  const bool has_i386 = InChild([&] { return i386(kGetPid) > 0 ? 0 : 1; }) == 0;
+  EXPECT_EQ(InChild([&] {
+              if (secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS) != 0) return 1;
+              if (!Refused(EPERM, [] { return syscall(kX32 | SYS_getpid); })) return 2;
+              return has_i386 && i386(kPtrace) != -EPERM ? 3 : 0;
+            }),
+            0);
+}
+#endif
 
 TEST(Lockdown, OnlyWorkIsLeft) {
   EXPECT_EQ(InChild([] {

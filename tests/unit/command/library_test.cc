@@ -1,6 +1,7 @@
 #include "preload/command/run/library.h"
 
 #include <gtest/gtest.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "tests/unit/command/test_support.h"
@@ -18,11 +19,13 @@ TEST(PreloadList, PutsOursFirstAndKeepsTheRest) {
 TEST(FindLibrary, TheNamedOneOrAnErrorThatNamesIt) {
   std::string error;
   const std::string path = testing::WriteFile("lib.so", "x");
-  EXPECT_EQ(FindLibrary(path, &error), std::string(realpath(path.c_str(), nullptr)));
+  char real[PATH_MAX];
+  ASSERT_NE(realpath(path.c_str(), real), nullptr);
+  EXPECT_EQ(FindLibrary(path, &error), real);
   EXPECT_EQ(FindLibrary("/no/such.so", &error), "");
   EXPECT_EQ(error, "/no/such.so: there is no such library");
   setenv("SECALLOC_LIBRARY", path.c_str(), 1);
-  EXPECT_EQ(FindLibrary("", &error), std::string(realpath(path.c_str(), nullptr)));
+  EXPECT_EQ(FindLibrary("", &error), real);
   unsetenv("SECALLOC_LIBRARY");
   EXPECT_EQ(FindLibrary(testing::WriteFile("a b.so", "x"), &error), "");
   EXPECT_NE(error.find("blank"), std::string::npos);
