@@ -86,13 +86,21 @@ void Heap::SetStores(HeapStores& stores) {
   for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].SetStore(first_bin_ + c, stores[c]);
 }
 
+void Heap::BalanceStores() {
+  const size_t bytes = pages_.plain_bytes();
+  if (bytes == balanced_bytes_.load(std::memory_order_relaxed)) return;
+  const size_t before = balanced_bytes_.exchange(bytes, std::memory_order_relaxed);
+  if (bytes > before) large_.GiveBackWaiting(bytes - before);
+}
+
 void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
   Bin& shared = bins_[bin - first_bin_];
   ThreadCache* const cache = has_thread_caches() ? AttachedCache() : nullptr;
   if (cache != nullptr) {
     CacheBin& cached = cache->bins[bin];
-    if (!cached.CanTake() && !shared.Refill(bin, pages_, cached, cache->random, error)) {
-      return nullptr;
+    if (!cached.CanTake()) {
+      if (!shared.Refill(bin, pages_, cached, cache->random, error)) return nullptr;
+      BalanceStores();
     }
     // Beyond the reserve, or of it when memory is short.
     return HandOut(*--cached.top, bin, cached.slot_size, request);

@@ -71,11 +71,14 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
+  // Large runs that wait give way to slabs that become more, so that the peak does not rise.
+  void BalanceStores();
 
   const unsigned first_bin_;
   PageHeap& pages_;
   Bin bins_[kClasses];  // kZeroClass: over zero_size_pages
   LargeStore large_;
+  std::atomic<size_t> balanced_bytes_{0};  // of slab pages; no order is needed
 };
 
 // Frees any object of ours, by the way of all checks. False if the address is outside

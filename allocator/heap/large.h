@@ -42,15 +42,15 @@ struct LargeRequest {
 class LargeStore {
  public:
   // guarded_pages: where guarded objects come from; plain_pages: the others.
-  // queue: most bytes that may wait for reuse: `least` at any time, up to `most` as there were
-  // so many live.
+  // queue: most bytes that may wait for reuse: twice as many as there were live of late, up to
+  // `few`; and as many, up to `most`.
   struct QueueLimits {
-    size_t least, most;
+    size_t few, most;
   };
   constexpr LargeStore(unsigned mark, PageHeap& guarded_pages, PageHeap& plain_pages,
                        QueueLimits queue)
       : mark_(mark), guarded_pages_(guarded_pages), plain_pages_(plain_pages),
-        most_queued_(queue.most), queued_limit_(queue.least) {}
+        most_queued_(queue.most), queued_limit_(queue.few) {}
 
   void SetQueuedLimit(size_t bytes) { queued_limit_.store(bytes, std::memory_order_relaxed); }
 
@@ -79,8 +79,9 @@ class LargeStore {
 
   bool any_closed() const SA_REQUIRES(mutex_) { return closed_runs_ > 0; }
 
-  // Gives all waiting runs back.
-  void Trim();
+  // Gives waiting runs back: so many bytes, or what there is; all.
+  void GiveBackWaiting(size_t bytes);
+  void Trim() { GiveBackWaiting(SIZE_MAX); }
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);

@@ -24,8 +24,8 @@ bool LargeStore::IsTooLongToQueue(const Run& run) {
 }
 
 size_t LargeStore::QueuedLimit() const {
-  const size_t least = queued_limit_.load(std::memory_order_relaxed);
-  return std::max(least, std::min(most_live_, most_queued_));
+  const size_t few = queued_limit_.load(std::memory_order_relaxed);
+  return std::max(std::min(2 * most_live_, few), std::min(most_live_, most_queued_));
 }
 
 // Now and then looks at the clock: what has waited long goes, and so does the memory of
@@ -136,9 +136,10 @@ void LargeStore::DropOldest() {
   GiveBack(oldest);
 }
 
-void LargeStore::Trim() {
+void LargeStore::GiveBackWaiting(size_t bytes) {
   MutexLock lock(mutex_);
-  while (waiting_ > 0) DropOldest();
+  const size_t left = waiting_bytes_ > bytes ? waiting_bytes_ - bytes : 0;
+  while (waiting_bytes_ > left) DropOldest();
 }
 
 }  // namespace secure_alloc

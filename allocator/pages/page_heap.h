@@ -94,6 +94,10 @@ class PageHeap {
   [[nodiscard]] bool TryTakeBare(Pages count, size_t alignment, Run* run, int* error);
   // Can TryTakeBare ever serve this?
   bool FitsBare(Pages count, size_t alignment) const;
+  // Of ordinary memory in arenas, used or not.
+  size_t plain_bytes() const {
+    return record_.mapped_bytes[static_cast<unsigned>(Protection::kPlain)].get();
+  }
   // Runs go back whole and zero.
   void Give(const Run& run);
 

@@ -1,9 +1,10 @@
 // Size classes: which slot size serves a request, and how the slabs of a class look.
 //
-// Classes are 16 bytes apart up to 128, then five for each doubling: quarters, so less than
-// a fifth of a slot is wasted, and first one for the power of two, which is what programs ask
-// for most. A slot always has room for one check byte more than was asked for: malloc(16)
-// takes 32 bytes, as glibc's header makes it do.
+// Classes are 16 bytes apart up to 128, then quarters of each doubling, so less than a fifth of
+// a slot is wasted. One more comes first, for the power of two, which is what programs ask for
+// most, and from 512 on another next, for that with a header of its own. A slot always has room
+// for one check byte more than was asked for: malloc(16) takes 32 bytes, as glibc's header makes
+// it do.
 //
 // A bin is a class in a heap: first come the ordinary heap's bins, then the secret heap's, then
 // those that the heaps of all created domains share (the arena tells which one it is). The
@@ -27,8 +28,8 @@ inline constexpr size_t kMaxSlabRequest = kMaxSlot - 1;
 inline constexpr unsigned kZeroClass = 1;  // size-zero objects: inaccessible slots
 inline constexpr unsigned kFirstClass = 2;
 inline constexpr unsigned kClassesTo128 = 7;  // 32, 48, ... 128
-inline constexpr unsigned kClassesADoubling = 5;
-inline constexpr unsigned kClasses = kFirstClass + kClassesTo128 + kClassesADoubling * 8;
+inline constexpr unsigned kClassesTo512 = kClassesTo128 + 2 * 5;
+inline constexpr unsigned kClasses = kFirstClass + kClassesTo512 + 6 * 6;  // to 32 KiB
 inline constexpr unsigned kLargeClass = kClasses;  // an object that is a run of its own
 inline constexpr unsigned kHeapStride = kLargeClass + 1;
 
@@ -58,9 +59,13 @@ constexpr size_t SlotSizeOf(unsigned size_class) {
   if (size_class < kFirstClass || size_class >= kClasses) return 0;
   const unsigned i = size_class - kFirstClass;
   if (i < kClassesTo128) return kMinSlot + 16 * i;
-  const unsigned above = i - kClassesTo128, step = above % kClassesADoubling;
-  const size_t base = size_t{128} << (above / kClassesADoubling);
-  return step == 0 ? base + 16 : base + base / 4 * step;
+  const bool has_eighth = i >= kClassesTo512;
+  const unsigned above = i - (has_eighth ? kClassesTo512 : kClassesTo128);
+  const unsigned classes = has_eighth ? 6 : 5, step = above % classes;
+  const size_t base = size_t{has_eighth ? 512u : 128u} << (above / classes);
+  if (step == 0) return base + 16;
+  if (step == 1 && has_eighth) return base + base / 8;
+  return base + base / 4 * (step - has_eighth);
 }
 
 // The class whose slots have room for `request` bytes and a check byte;
@@ -71,8 +76,11 @@ constexpr unsigned ComputeClass(size_t request) {
   if (needed <= 128) return kFirstClass + static_cast<unsigned>((needed - 17) / 16);
   const unsigned log = FloorLog2(needed - 1);
   const size_t above = needed - 1 - (size_t{1} << log);
-  const unsigned step = above < 16 ? 0 : static_cast<unsigned>(above >> (log - 2)) + 1;
-  return kFirstClass + kClassesTo128 + (log - 7) * kClassesADoubling + step;
+  const unsigned quarter = static_cast<unsigned>(above >> (log - 2)) + 1;
+  if (log < 9) return kFirstClass + kClassesTo128 + (log - 7) * 5 + (above < 16 ? 0 : quarter);
+  const bool fits_eighth = above < size_t{1} << (log - 3);
+  const unsigned step = above < 16 ? 0 : fits_eighth ? 1 : quarter + 1;
+  return kFirstClass + kClassesTo512 + (log - 9) * 6 + step;
 }
 
 namespace internal {

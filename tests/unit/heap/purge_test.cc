@@ -1,4 +1,4 @@
-// Pages of slabs that a few live objects keep from being given back.
+// What is idle goes back before others need more.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -94,6 +94,17 @@ TEST_F(Purge, ObjectsThatComeAndGoKeepTheirPages) {
   const long before = PageFaults();
   for (int i = 0; i < 1000; ++i) turn();
   EXPECT_LT(PageFaults() - before, 100);
+}
+
+TEST_F(Purge, LargeRunsThatWaitGiveWayToSlabs) {
+  bool was_zero = false;
+  const Object large = test::Make(6 * kMiB, 1, kPublic, &was_zero);
+  entry::Free(large.bytes, kPublic);
+  ASSERT_TRUE(IsResident(large.bytes)) << "it waits";
+  for (size_t bytes = 0; bytes < 16 * kMiB; bytes += kSize) {
+    left_.push_back(test::Make(kSize, bytes, kPublic, &was_zero));
+  }
+  EXPECT_FALSE(IsResident(large.bytes));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 # Files and mappings of secret memory, without the library: what docs/kernel.md says of them.
 source tests/limits/lib.sh
 
-returned() { sed -n "s/^$1: \([0-9]*\) of 32$/\1/p" "$OUT"; }
+returned() { sed -n "s/^$1: \(-*[0-9]*\) of 32$/\1/p" "$OUT"; }
 kernel_keeps() { (($(returned "$1") <= 4)); }
 kernel_gets() { (($(returned "$1") >= 28)); }
 
