@@ -73,6 +73,9 @@ ThreadCache* AttachedCache() {
   return thread_cache;
 }
 
+// How often a clock is read for large objects when there are only small ones.
+constexpr unsigned kRefillsPerLook = 256;
+
 // What a slot must have room for.
 size_t SlotRequest(size_t request) {
   return keeps_forms ? std::max(request, kMinSlot) : request;
@@ -87,6 +90,9 @@ void Heap::SetStores(HeapStores& stores) {
 }
 
 void Heap::BalanceStores() {
+  const unsigned refills = refills_.load(std::memory_order_relaxed) + 1;
+  refills_.store(refills, std::memory_order_relaxed);
+  if (refills % kRefillsPerLook == 0) large_.GiveBackStale();
   const size_t bytes = pages_.plain_bytes();
   if (bytes == balanced_bytes_.load(std::memory_order_relaxed)) return;
   const size_t before = balanced_bytes_.exchange(bytes, std::memory_order_relaxed);

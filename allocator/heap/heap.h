@@ -71,14 +71,17 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
-  // Large runs that wait give way to slabs that become more, so that the peak does not rise.
+  // Large runs that wait give way to slabs that become more, so that the peak does not rise; and
+  // do not wait for ever where nobody frees large objects any more.
   void BalanceStores();
 
   const unsigned first_bin_;
   PageHeap& pages_;
   Bin bins_[kClasses];  // kZeroClass: over zero_size_pages
   LargeStore large_;
-  std::atomic<size_t> balanced_bytes_{0};  // of slab pages; no order is needed
+  // Whatever order they are seen in will do, and a lost count.
+  std::atomic<size_t> balanced_bytes_{0};  // of slab pages
+  std::atomic<unsigned> refills_{0};
 };
 
 // Frees any object of ours, by the way of all checks. False if the address is outside

@@ -82,6 +82,8 @@ class LargeStore {
   // Gives waiting runs back: so many bytes, or what there is; all.
   void GiveBackWaiting(size_t bytes);
   void Trim() { GiveBackWaiting(SIZE_MAX); }
+  // Those that have waited for longer than a second.
+  void GiveBackStale();
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);
@@ -110,7 +112,8 @@ class LargeStore {
   void Shorten(Run* run, Pages pages) SA_REQUIRES(mutex_);
   void RemoveWaiting(unsigned i) SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
-  void Tick() SA_REQUIRES(mutex_);
+  void Tick() SA_REQUIRES(mutex_);  // Now and then looks at the clock.
+  void DropStale() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
   // What is freed is kept for an object of the same size: nobody else can use it.

@@ -28,11 +28,18 @@ size_t LargeStore::QueuedLimit() const {
   return std::max(std::min(2 * most_live_, few), std::min(most_live_, most_queued_));
 }
 
-// Now and then looks at the clock: what has waited long goes, and so does the memory of
-// better times.
+// What has waited long goes, and so does the memory of better times.
+void LargeStore::GiveBackStale() {
+  MutexLock lock(mutex_);
+  DropStale();
+}
+
 void LargeStore::Tick() {
   most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed));
-  if (++ticks_ % kTicksPerLook != 0) return;
+  if (++ticks_ % kTicksPerLook == 0) DropStale();
+}
+
+void LargeStore::DropStale() {
   const uint64_t now = os::Milliseconds();
   if (now - now_ > kPatience) most_live_ = live_bytes_.load(std::memory_order_relaxed);
   now_ = now;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <vector>
 
@@ -103,6 +104,21 @@ TEST_F(Purge, LargeRunsThatWaitGiveWayToSlabs) {
   ASSERT_TRUE(IsResident(large.bytes)) << "it waits";
   for (size_t bytes = 0; bytes < 16 * kMiB; bytes += kSize) {
     left_.push_back(test::Make(kSize, bytes, kPublic, &was_zero));
+  }
+  EXPECT_FALSE(IsResident(large.bytes));
+}
+
+TEST_F(Purge, LargeRunsDoNotWaitForEver) {
+  bool was_zero = false;
+  const Object large = test::Make(6 * kMiB, 1, kPublic, &was_zero);
+  entry::Free(large.bytes, kPublic);
+  ASSERT_TRUE(IsResident(large.bytes));
+  usleep(1100 * 1000);
+  // Small objects that come and go, more at a time than a thread keeps.
+  for (int i = 0; i < 300; ++i) {
+    std::vector<void*> objects;
+    for (int j = 0; j < 2000; ++j) objects.push_back(entry::Allocate(200, kPublic));
+    for (void* object : objects) entry::Free(object, kPublic);
   }
   EXPECT_FALSE(IsResident(large.bytes));
 }
