@@ -64,8 +64,8 @@ class MappingReader {
 // The mapping that holds `address`. ENOMEM: none.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping);
 [[nodiscard]] int FindMapping(MappingReader& reader, uintptr_t address, Mapping* mapping);
-// ... and whether it is locked and kept out of core dumps. Slow: by /proc/thread-self/smaps, which counts
-// the pages of every mapping up to there.
+// ... and whether it is locked and kept out of core dumps. Slow: by /proc/thread-self/smaps, which
+// counts the pages of every mapping up to there.
 [[nodiscard]] int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumped);
 
 // Is the mapping at this page locked (mlock), or one that the kernel can't page?
@@ -100,7 +100,7 @@ enum class FaultScope {
   kUser,  // they fail with EFAULT
 };
 // EPERM, ENOSYS: not here. EMFILE, ENFILE. With `follow`, a range that is moved stays watched,
-// and who moves it waits for TakeMoveEvent(). *sees_pins: MoveUnpinned() can be had, from Linux 6.8.
+// and who moves it waits for TakeMoveEvent(). *sees_pins: MoveUnpinned() can be had (Linux 6.8).
 [[nodiscard]] int OpenFaults(FaultScope scope, bool follow, int* file, bool* sees_pins);
 void CloseFaults(int file);  // Wakes whoever waits.
 // EBUSY: watched by another. EINVAL: pages of a kind that can't be.

@@ -19,8 +19,8 @@ constexpr uint64_t kPatience = 1'000'000'000;  // ns; a thread may have to wait 
 constexpr int kFirstSignal = 35, kLastSignal = 64;
 
 // What a thread was told last, and the odd round it was told in. Who leaves the handler and who
-// begins the next round both exchange it: a thread that has not run since stands still for that one,
-// without another signal.
+// begins the next round both exchange it: a thread that has not run since stands still for that
+// one, without another signal.
 constexpr uint32_t kGone = 0;
 constexpr uint32_t Sent(uint32_t round) { return round << 1; }
 constexpr uint32_t Stands(uint32_t round) { return round << 1 | 1; }

@@ -144,7 +144,8 @@ bool HoldsOpenFile(const Range& range) {
   constexpr uintptr_t kArena = 64 * kMiB;
   for (uintptr_t at = RoundUp(range.begin, kArena); at < range.end; at += kArena) {
     os::Mapping mapping;
-    if (os::FindMapping(reader, at, &mapping) != 0 || (mapping.protection & os::kReadable) == 0) continue;
+    if (os::FindMapping(reader, at, &mapping) != 0 || (mapping.protection & os::kReadable) == 0)
+      continue;
     const uintptr_t state = *reinterpret_cast<const uintptr_t*>(at);
     if (state > at && state < at + kPageSize) return true;
   }
