@@ -18,7 +18,7 @@ def _test(name, srcs, args, **kwargs):
         **kwargs
     )
 
-def program_test(name, script = None, argument = "", data = [], unprivileged = False, peers = []):
+def program_test(name, script = None, argument = "", data = [], unprivileged = False, peers = [], timeout = "moderate"):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
     Args:
@@ -27,6 +27,7 @@ def program_test(name, script = None, argument = "", data = [], unprivileged = F
       argument: a third word for the script.
       data: what `argument` names by $(rootpath).
       peers: also run it with these as values of the option `ordinary`.
+      timeout: as Bazel's tests have it.
       unprivileged: also run it as nobody with 8 MiB of locked memory and default options.
     """
     script = script or name + ".sh"
@@ -40,6 +41,7 @@ def program_test(name, script = None, argument = "", data = [], unprivileged = F
             srcs = [script],
             args = [library, "'%s'" % options, argument],
             data = data + [_LIBRARY],
+            timeout = timeout,
         )
     if unprivileged:
         _test(

@@ -14,8 +14,8 @@ regression() {
   local as="$1" status=0
   shift
   mkdir "${WORK}/${as}"
-  (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 240 "$@" "${PYTHON}" \
-    -m test -v --timeout 200 --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
+  (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 640 "$@" "${PYTHON}" \
+    -m test -v --timeout 600 --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
     >"${WORK}/${as}.log" 2>&1 || status=$?
   echo "${status}" >"${WORK}/${as}.status"
 }
