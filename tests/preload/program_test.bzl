@@ -18,7 +18,14 @@ def _test(name, srcs, args, **kwargs):
         **kwargs
     )
 
-def program_test(name, script = None, argument = "", data = [], unprivileged = False, peers = [], timeout = "moderate"):
+def program_test(
+        name,
+        script = None,
+        argument = "",
+        data = [],
+        unprivileged = False,
+        peers = [],
+        timeout = "moderate"):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
     Args:
