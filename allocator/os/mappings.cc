@@ -225,8 +225,8 @@ void UnlockEmpty(void* address, size_t length) {
 }
 
 int TryRead(void* address, size_t length) {
-  const int error = Error(
-      Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_POPULATE_READ));
+  const int error =
+      Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_POPULATE_READ));
   // EINVAL: before Linux 5.14, when there were no guards.
   return error == EFAULT || error == EHWPOISON ? EINVAL : error == ENOMEM ? ENOMEM : 0;
 }

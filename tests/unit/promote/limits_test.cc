@@ -312,6 +312,31 @@ TEST(Stopping, IsWhatIsLeftWithoutUserfaultfd) {
             0);
 }
 
+// Before Linux 6.11: the memory map is read as text, from its start for each question.
+TEST(MemoryMap, MayBeText) {
+  EXPECT_EQ(InChild([] {
+              constexpr uint64_t kAskForMapping = 0xC0686611;  // PROCMAP_QUERY
+              const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+              if (filter == nullptr ||
+                  seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
+                                   SCMP_A1(SCMP_CMP_EQ, kAskForMapping)) != 0 ||
+                  seccomp_load(filter) != 0) {
+                return 9;
+              }
+              const Range range(40);
+              for (size_t page = 0; page < 40; page += 2) {
+                if (mprotect(range.at(page), kPage, PROT_READ) != 0) return 8;
+              }
+              for (const int method : kMethods) {
+                if (range.Advise(kSecret | method) != 0 || !IsSecretToKernel(range.at(39)))
+                  return 10;
+                if (range.Advise(SECALLOC_MADV_NORMAL | method) != 0) return 11;
+              }
+              return range.IsIntact() ? 0 : 12;
+            }),
+            0);
+}
+
 // --- Fork by policy ----------------------------------------------------------------
 
 // What the grandchild returns, or minus its signal.
