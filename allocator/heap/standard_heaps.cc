@@ -14,8 +14,9 @@ constexpr PageHeapPolicy kSlabPages = {.first_step = PagesFor(256 * kKiB),
                                        .arena_pages = PagesFor(16 * kMiB),
                                        .kept_empty = PagesFor(16 * kMiB),
                                        .kept_dirty = PagesFor(2 * kMiB)};
-// Large objects: arenas of 64 MiB of address space, without memory until used.
-constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(64 * kMiB),
+// Large objects: arenas of 64 MiB of address space, without memory until used; in steps, as what is
+// known of each page takes memory.
+constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(kMiB),
                                         .last_step = PagesFor(64 * kMiB),
                                         .record_pages = PagesFor(64 * kMiB),
                                         .arena_pages = PagesFor(64 * kMiB),
