@@ -153,8 +153,8 @@ struct SlabPolicy {
 };
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
-    .min_slots = 8, .min_order = 2, .cache_bytes = 64 * kKiB,
-    .max_cached = 512, .min_cached = 8, .max_reserve = 8, .reserve_share = 4,
+    .min_slots = 4, .min_order = 2, .cache_bytes = 64 * kKiB,
+    .max_cached = 512, .min_cached = 6, .max_reserve = 8, .reserve_share = 3,
     .row_bytes = 2 * kKiB};
 inline constexpr SlabPolicy kSecretSlabs = {
     .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
