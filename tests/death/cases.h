@@ -11,7 +11,9 @@ enum class End {
   kHolds,  // exit status 0: the property was seen to hold
   kSegv,   // a guard or forbidden page stopped the access
   kDoubleFree,
-  kDoubleFreeRace,  // or an overflow, if the other thread is just wiping
+  // Or an overflow, if the other thread is just wiping; or an invalid free, if the slab has gone
+  // in between.
+  kDoubleFreeRace,
   kInvalidFree,
   kOverflow,
   kWriteAfterFree,

@@ -121,7 +121,10 @@ bool IsFault(const std::string& line, const std::string& sentence) {
 }
 
 bool IsAsExpected(const Outcome& outcome, End end) {
-  if (end == End::kDoubleFreeRace && IsAsExpected(outcome, End::kOverflow)) return true;
+  if (end == End::kDoubleFreeRace &&
+      (IsAsExpected(outcome, End::kOverflow) || IsAsExpected(outcome, End::kInvalidFree))) {
+    return true;
+  }
   const EndText text = TextOf(end);
   if (text.sentence != nullptr) {
     return outcome.Died(text.signal, text.sentence) && IsFault(outcome.err, text.sentence);
