@@ -50,9 +50,10 @@ void FillReserve(const Setting& s) {
 char* NewAmongOthers(const Setting& s) {
   FillReserve(s);
   char* object = nullptr;
-  for (int i = 0; i < 8; ++i) {
+  const int count = s.size > 8192 ? 8 : 32;  // More than one slab has: it stays.
+  for (int i = 0; i < count; ++i) {
     char* const one = New(s);
-    if (i == 4) object = one;
+    if (i == count / 2) object = one;
   }
   return object;
 }
