@@ -50,7 +50,8 @@ void FillReserve(const Setting& s) {
 char* NewAmongOthers(const Setting& s) {
   FillReserve(s);
   char* object = nullptr;
-  const int count = s.size > 8192 ? 8 : 32;  // More than one slab has: it stays.
+  // Where a slab has but a few slots, more than it has: it stays.
+  const int count = s.size > 256 && s.size <= 8192 ? 32 : 8;
   for (int i = 0; i < count; ++i) {
     char* const one = New(s);
     if (i == count / 2) object = one;
