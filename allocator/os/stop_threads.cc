@@ -119,18 +119,22 @@ char* Append(char* to, uint32_t number) {
   return to;
 }
 
-enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded };
+enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded, kNone };
 
-// Threads that can't be asked end just now. The first one stays as a zombie while others run.
+Answer AnswerFor(long result) {
+  return result == -ENOENT || result == -ESRCH ? Answer::kHasEnded : Answer::kNone;
+}
+
+// kNone: without a descriptor to spare, say. The first thread stays as a zombie while others run.
 Answer Ask(uint32_t thread) {
   char path[48];
   *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
   const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
-  if (Failed(file)) return Answer::kHasEnded;
+  if (Failed(file)) return AnswerFor(file);
   char text[2048];
   const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
   Syscall(__NR_close, file);  // Read only.
-  if (size <= 0) return Answer::kHasEnded;
+  if (size <= 0) return AnswerFor(size);
   text[size] = '\0';
   if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
   constexpr char kName[] = "SigBlk:\t";
@@ -185,9 +189,10 @@ int StopThread(uint32_t thread, void* sent_any) {
   if (target == nullptr) return EBUSY;
   target->thread = thread;
   __atomic_store_n(&target->state, Sent(stop.round), __ATOMIC_RELEASE);
-  if (Syscall(__NR_tgkill, ProcessId(), thread, stop.signal) != 0) {
+  const long sent = Syscall(__NR_tgkill, ProcessId(), thread, stop.signal);
+  if (sent != 0) {
     __atomic_store_n(&target->state, kGone, __ATOMIC_RELEASE);
-    return 0;
+    return sent == -ESRCH ? 0 : EBUSY;  // EAGAIN: RLIMIT_SIGPENDING is spent.
   }
   *static_cast<bool*>(sent_any) = true;
   return 0;

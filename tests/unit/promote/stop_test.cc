@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
+#include "allocator/os/live.h"
 #include "tests/unit/promote/range.h"
 
 namespace secure_alloc::test {
@@ -160,6 +162,66 @@ TEST(Stop, FindsThreadsThatAreBeingMade) {
   stop = true;
   maker.join();
   EXPECT_EQ(*counter, 1000 * made);
+}
+
+// A thread that is never still but when it is stopped.
+class Spinner {
+ public:
+  ~Spinner() {
+    done_ = true;
+    thread_.join();
+  }
+  bool IsStill() const {
+    const unsigned long before = turns_;
+    usleep(5000);
+    return turns_ == before;
+  }
+
+ private:
+  std::atomic<bool> done_ = false;
+  std::atomic<unsigned long> turns_ = 0;
+  std::thread thread_{[this] {
+    while (!done_) ++turns_;
+  }};
+};
+
+class Limited {
+ public:
+  Limited(__rlimit_resource kind, rlim_t most) : kind_(kind) {
+    EXPECT_EQ(getrlimit(kind, &old_), 0);
+    rlimit limit = old_;
+    limit.rlim_cur = most;
+    EXPECT_EQ(setrlimit(kind, &limit), 0);
+  }
+  ~Limited() { EXPECT_EQ(setrlimit(kind_, &old_), 0); }
+
+ private:
+  const __rlimit_resource kind_;
+  rlimit old_ = {};
+};
+
+// Without its answer a thread is not taken for one that has ended.
+TEST(Stop, NeverPassesOverAThread) {
+  const Spinner spinner;
+  while (spinner.IsStill()) continue;
+  const int next = dup(0);
+  close(next);
+  const auto stops = [&] {
+    const int error = os::StopThreads();
+    if (error != 0) return false;
+    EXPECT_TRUE(spinner.IsStill());
+    os::ResumeThreads();
+    return true;
+  };
+  for (int room = 0; room < 2; ++room) {
+    const Limited descriptors(RLIMIT_NOFILE, static_cast<rlim_t>(next + room));
+    EXPECT_FALSE(stops()) << room << " descriptors to spare";
+  }
+  {
+    const Limited signals(RLIMIT_SIGPENDING, 0);
+    EXPECT_FALSE(stops()) << "no signal to spare";
+  }
+  EXPECT_TRUE(stops());
 }
 
 }  // namespace
