@@ -14,8 +14,8 @@ regression() {
   local as="$1" status=0
   shift
   mkdir "${WORK}/${as}"
-  (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 640 "$@" "${PYTHON}" \
-    -m test -v --timeout 600 --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
+  (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 320 "$@" "${PYTHON}" \
+    -m test -v --timeout 300 --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
     >"${WORK}/${as}.log" 2>&1 || status=$?
   echo "${status}" >"${WORK}/${as}.status"
 }
@@ -23,6 +23,8 @@ regression() {
 regression plain &
 regression preloaded "${PRELOAD[@]}"
 wait $!
+# Without the library a module hangs now and then as well.
+[[ -s "${WORK}/plain.xml" ]] || { rm -r "${WORK}/plain"; regression plain; }
 for as in plain preloaded; do echo "status, ${as}: $(cat "${WORK}/${as}.status")"; done
 if [[ ! -s "${WORK}/preloaded.xml" ]]; then
   tail -n 60 "${WORK}/preloaded.log" >&2
