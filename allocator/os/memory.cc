@@ -138,9 +138,8 @@ int UnreserveSecret(void* address, size_t length) {
   const int error = Error(Syscall(__NR_mmap, Int(address), static_cast<long>(length), PROT_NONE,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
   if (error == 0) return 0;
-  // RLIMIT_AS is below what is in use, or map entries are: the kernel has them back when the place
-  // is used again. Nobody else's mapping may come to lie there.
-  if (error != EAGAIN) return Forbid(address, length);
+  // Nobody else's mapping may come to lie there.
+  if (error != EAGAIN) return Forbid(address, length) == 0 ? EBUSY : error;
   // As above, but such pages can't be emptied: they go first.
   Unmap(address, length);
   return MapOrNull(address, length, PROT_NONE, MAP_NORESERVE | MAP_FIXED_NOREPLACE) ? 0 : ENOMEM;

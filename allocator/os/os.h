@@ -25,7 +25,9 @@ void PretendPageSize(size_t bytes);
 // it is done in another way where mlockall(2) has made new mappings count.
 void Unmap(void* address, size_t length);
 [[nodiscard]] int Unreserve(void* address, size_t length);
-[[nodiscard]] int UnreserveSecret(void* address, size_t length);  // pages of MapSecret
+// ... of MapSecret. EBUSY: RLIMIT_AS is below what is in use, or map entries are spent; the pages
+// stay, inaccessible, until something is mapped over them.
+[[nodiscard]] int UnreserveSecret(void* address, size_t length);
 
 // Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.
 [[nodiscard]] int Commit(void* address, size_t length);

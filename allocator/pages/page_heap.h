@@ -156,11 +156,12 @@ class PageHeap {
   Arena* NewArena(const Source& source, Pages capacity, size_t alignment, bool whole)
       SA_REQUIRES(mutex_);
   [[nodiscard]] int MapPages(Arena* arena, Pages count) SA_REQUIRES(mutex_);
-  [[nodiscard]] int MapFile(const Arena& arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  [[nodiscard]] int MapFile(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   [[nodiscard]] int MapFiles(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   void UnmapFiles(Arena* arena) SA_REQUIRES(mutex_);
   Pages ChooseFilePages(Pages capacity) const;
-  void UnmapPages(const Arena& arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  void LeavePlace(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  void UnmapPages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   [[nodiscard]] int Refill(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   static Pages AbsentIn(const Arena& arena, Pages first, Pages end);
   [[nodiscard]] bool RefillIn(Arena* arena, Pages needed) SA_REQUIRES(mutex_);

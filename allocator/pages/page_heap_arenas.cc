@@ -116,7 +116,11 @@ void PageHeap::DeleteArena(Arena* arena) {
     if (budget_ != nullptr) budget_->Release(BytesOf(arena->present()));
     NoteMemoryBack();
   }
-  space.GiveSpans(arena->first_span, arena->spans);
+  if (arena->littered) {
+    space.LoseSpans(arena->first_span, arena->spans);
+  } else {
+    space.GiveSpans(arena->first_span, arena->spans);
+  }
   Arena::Delete(arena);
 }
 

@@ -33,11 +33,11 @@ Pages PageHeap::ChooseFilePages(Pages capacity) const {
   return several ? policy_.file_pages : 0;
 }
 
-int PageHeap::MapFile(const Arena& arena, Pages first, Pages count) {
-  int error = arena.source->Map(arena.AddressOf(first), BytesOf(count));
+int PageHeap::MapFile(Arena* arena, Pages first, Pages count) {
+  int error = arena->source->Map(arena->AddressOf(first), BytesOf(count));
   if (error != 0 || key_ == os::kNoKey) return error;
-  error = arena.source->SetKey(arena.AddressOf(first), BytesOf(count), key_);
-  if (error != 0) arena.source->Unmap(arena.AddressOf(first), BytesOf(count));
+  error = arena->source->SetKey(arena->AddressOf(first), BytesOf(count), key_);
+  if (error != 0) LeavePlace(arena, first, count);
   return error;
 }
 
@@ -45,27 +45,31 @@ int PageHeap::MapFile(const Arena& arena, Pages first, Pages count) {
 int PageHeap::MapFiles(Arena* arena, Pages first, Pages count) {
   const Pages step = arena->file_pages != 0 ? arena->file_pages : count;
   for (Pages page = first; page < first + count; page += step) {
-    const int error = MapFile(*arena, page, std::min(step, first + count - page));
+    const int error = MapFile(arena, page, std::min(step, first + count - page));
     if (error == 0) continue;
-    if (page > first) UnmapPages(*arena, first, page - first);
+    if (page > first) UnmapPages(arena, first, page - first);
     return error;
   }
   CountFiles(arena->file_pages, count);
   return 0;
 }
 
-void PageHeap::UnmapPages(const Arena& arena, Pages first, Pages count) {
+void PageHeap::LeavePlace(Arena* arena, Pages first, Pages count) {
+  if (!arena->source->Unmap(arena->AddressOf(first), BytesOf(count))) arena->littered = true;
+}
+
+void PageHeap::UnmapPages(Arena* arena, Pages first, Pages count) {
   // Where the place can't be mapped anew (see os::Unreserve) a key would stay with it. Refused, it
   // does, and pages are lost to those who come there.
-  if (key_ != os::kNoKey && arena.source->protection() != Protection::kSecret) {
-    (void)arena.source->SetKey(arena.AddressOf(first), BytesOf(count), os::kNoKey);
+  if (key_ != os::kNoKey && arena->source->protection() != Protection::kSecret) {
+    (void)arena->source->SetKey(arena->AddressOf(first), BytesOf(count), os::kNoKey);
   }
-  arena.source->Unmap(arena.AddressOf(first), BytesOf(count));
+  LeavePlace(arena, first, count);
 }
 
 void PageHeap::UnmapFiles(Arena* arena) {
   (void)ForEachPresentStretch(*arena, [&](Pages first, Pages count) SA_NO_THREAD_SAFETY {
-    UnmapPages(*arena, first, count);
+    UnmapPages(arena, first, count);
     return 0;
   });
   UncountFiles(arena->file_pages, arena->present());
@@ -89,7 +93,7 @@ Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
     if (!arena->buddy.AllFree(first, count)) continue;
     arena->buddy.Withdraw(first, count);
     for (Pages page = first; page < first + count; ++page) arena->info[page].prepared = false;
-    UnmapPages(*arena, first, count);
+    UnmapPages(arena, first, count);
     released += count;
   }
   if (released == 0) return 0;

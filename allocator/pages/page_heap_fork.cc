@@ -169,7 +169,8 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
     if (in_child == InChild::kCopied) continue;
     if (in_child == InChild::kAbsent) {
       (void)ForEachPresentStretch(*arena, [arena](Pages first, Pages count) {
-        arena->source->Unmap(arena->AddressOf(first), BytesOf(count));
+        // Whatever stays: the arena keeps its place.
+        (void)arena->source->Unmap(arena->AddressOf(first), BytesOf(count));
         return 0;
       });
     }

@@ -27,8 +27,9 @@ class Source {
 
   // Reserved space becomes this source's pages, all zero, charged to its limits.
   [[nodiscard]] virtual int Map(void* address, size_t length) const = 0;
-  // ... and reserved space again. Contents are gone.
-  virtual void Unmap(void* address, size_t length) const = 0;
+  // ... and reserved space again. Contents are gone. False: something stays there, inaccessible,
+  // that only Map takes away.
+  [[nodiscard]] virtual bool Unmap(void* address, size_t length) const = 0;
 
   // Makes pages ready before they are first handed out, so that touching them
   // cannot fail later.

@@ -14,7 +14,7 @@ class CommonSource : public Source {
   Protection protection() const override { return protection_; }
   InChild in_child() const override { return in_child_; }
   int Map(void*, size_t) const override { return 0; }
-  void Unmap(void* address, size_t length) const override;
+  bool Unmap(void* address, size_t length) const override;
   int Prepare(void*, size_t) const override { return 0; }
   bool Retire(void*, size_t) const override { return false; }
   int Guard(void* address, size_t length) const override;
@@ -35,7 +35,7 @@ class SecretSource final : public CommonSource {
   explicit constexpr SecretSource(InChild in_child)
       : CommonSource(Protection::kSecret, in_child) {}
   int Map(void* address, size_t length) const override;
-  void Unmap(void* address, size_t length) const override;
+  bool Unmap(void* address, size_t length) const override;
   int Prepare(void* address, size_t length) const override;
 };
 

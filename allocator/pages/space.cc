@@ -98,6 +98,11 @@ void Space::GiveSpans(uintptr_t first, size_t count) {
   first_free_ = std::min(first_free_, (first - base_) / kSpanSize);
 }
 
+void Space::LoseSpans(uintptr_t first, size_t count) {
+  DropShadow(reinterpret_cast<void*>(first), count * kSpanSize);
+  SetOwner(first, count, Taken());
+}
+
 void Space::DropShadow(const void* address, size_t length) {
   const uintptr_t begin = RoundUp(Address(ShadowOf(address)), os::PageSize());
   const uintptr_t end =

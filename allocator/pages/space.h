@@ -60,6 +60,8 @@ class Space {
   // core dumps shall have.
   [[nodiscard]] uintptr_t TakeSpans(size_t count, bool dumped);
   void GiveSpans(uintptr_t first, size_t count);
+  // Theirs is nobody's, for ever.
+  void LoseSpans(uintptr_t first, size_t count);
 
   // Gives back the pages of the shadow that belong to [address, address + length) alone:
   // they are zero then.

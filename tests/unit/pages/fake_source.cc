@@ -63,7 +63,7 @@ int FakeSource::Map(void* address, size_t length) const {
   return 0;
 }
 
-void FakeSource::Unmap(void* address, size_t length) const {
+bool FakeSource::Unmap(void* address, size_t length) const {
   ExpectWholeSystemPages(address, length);
   const uintptr_t begin = Address(address);
   EXPECT_TRUE(IsMapped(begin, length)) << "unmapped, but was not mapped";
@@ -80,6 +80,7 @@ void FakeSource::Unmap(void* address, size_t length) const {
     const bool keyed = book_.keys.erase(page) != 0;
     EXPECT_TRUE(!keyed || protection_ == Protection::kSecret) << "a key stayed";
   });
+  return !litters_;
 }
 
 int FakeSource::Prepare(void* address, size_t length) const {

@@ -31,7 +31,7 @@ class FakeSource final : public Source {
   Protection protection() const override { return protection_; }
   InChild in_child() const override { return InChild::kCopied; }
   int Map(void* address, size_t length) const override;
-  void Unmap(void* address, size_t length) const override;
+  bool Unmap(void* address, size_t length) const override;
   int Prepare(void* address, size_t length) const override;
   bool Retire(void* address, size_t length) const override;
   int Guard(void* address, size_t length) const override;
@@ -49,6 +49,8 @@ class FakeSource final : public Source {
   void ForgetMaps() { book_.maps_asked.clear(); }
   const std::vector<uintptr_t>& unmapped() const { return book_.unmapped; }
 
+  // From here on something stays wherever pages leave.
+  void Litter() { litters_ = true; }
   void RefuseMaps(int error) { map_error_ = error; }
   void RefusePrepare(int error) { prepare_error_ = error; }
   void RefuseKeys(int error) { key_error_ = error; }
@@ -66,6 +68,7 @@ class FakeSource final : public Source {
   const Protection protection_;
   Refusals* const refusals_;
   int map_error_ = 0, prepare_error_ = 0, guard_error_ = 0, key_error_ = 0;
+  bool litters_ = false;
   mutable Book book_;
 };
 

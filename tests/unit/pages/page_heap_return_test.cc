@@ -1,6 +1,7 @@
 // What a page heap gives back, and when.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <bit>
@@ -36,6 +37,43 @@ TEST_F(PageHeapTest, EmptyArenasLeaveInAnyOrder) {
     EXPECT_EQ(first_.mapped_bytes(), 0u);
     EXPECT_EQ(budget_.used(), 0u);
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(PageHeapTest, NobodyComesWhereSomethingStayed) {
+  const Run run = Take(4);
+  const uintptr_t span = run.arena->first_span;
+  heap_.Give(run);
+  const Run again = Take(4);
+  ASSERT_EQ(again.arena->first_span, span) << "or this means nothing";
+  first_.Litter();
+  heap_.Give(again);
+  EXPECT_EQ(budget_.used(), 0u);
+  EXPECT_EQ(space.OwnerOf(span), nullptr);
+  const Run next = Take(4);
+  EXPECT_NE(next.arena->first_span, span);
+  heap_.Give(next);
+}
+
+// With more address space in use than the limit allows by now.
+TEST_F(PageHeapTest, SecretPagesStayWhereTheirPlaceCannotBeReserved) {
+  constexpr size_t kLength = kMiB;
+  const uintptr_t span = space.TakeSpans(1, false);
+  char* const pages = reinterpret_cast<char*>(span);
+  ASSERT_EQ(secret_source.Map(pages, kLength), 0);
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &old), 0);
+  const rlimit little = {kLength, old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &little), 0);
+  const bool is_free = secret_source.Unmap(pages, kLength);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &old), 0);
+  EXPECT_FALSE(is_free);
+  unsigned char in_core[kLength / kPageSize];
+  EXPECT_EQ(mincore(pages, kLength, in_core), 0) << "nobody's mapping can come to lie there";
+  ASSERT_EQ(secret_source.Map(pages, kLength), 0);
+  pages[0] = 1;
+  pages[0] = 0;
+  EXPECT_TRUE(secret_source.Unmap(pages, kLength));
+  space.GiveSpans(span, 1);
 }
 
 // Of many arenas each leaves with its last run, whichever it is: the oldest, too.
