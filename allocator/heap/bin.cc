@@ -41,21 +41,9 @@ void Bin::SetStore(unsigned bin, void** store) {
   store_ = store;
 }
 
-void Bin::Link(Slab* slab) {
-  slab->previous = nullptr;
-  slab->next = available_;
-  if (available_ != nullptr) available_->previous = slab;
-  available_ = slab;
-}
-
-void Bin::Unlink(Slab* slab) {
-  (slab->previous != nullptr ? slab->previous->next : available_) = slab->next;
-  if (slab->next != nullptr) slab->next->previous = slab->previous;
-}
-
 void Bin::MakeSlab(const Run& run, unsigned bin) {
   Slab* const slab = Slab::Make(run, bin);
-  Link(slab);
+  available_.Push(slab);
   ++empty_slabs_;
   slab_bytes_ += run.bytes();
   total_slots_ += slab->slots();
@@ -65,7 +53,7 @@ void Bin::MakeSlab(const Run& run, unsigned bin) {
 
 // The slab is empty, and was counted as such or is not linked yet.
 Run Bin::UnmakeSlab(Slab* slab) {
-  Unlink(slab);
+  available_.Remove(slab);
   const Run run = slab->Unmake();
   slab_bytes_ -= run.bytes();
   total_slots_ -= slab->slots();
@@ -101,7 +89,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
   stored_ -= taken;
   for (unsigned i = 0; i < taken; ++i) slots[i] = store_[stored_ + i];
   while (taken < count) {
-    if (available_ == nullptr) {
+    if (available_.empty()) {
       // What there is will do: a new slab for the last few would only spread objects out.
       if (taken > kShapes[bin].cache_reserve) break;
       if (!MayAddSlab(pages) || !AddSlab(bin, pages, error)) {
@@ -111,13 +99,13 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
         continue;
       }
     }
-    Slab* const slab = available_;
+    Slab* const slab = available_.first();
     if (slab->empty()) --empty_slabs_;
     const unsigned got = slab->Take(slots + taken, count - taken, random);
     free_slots_ -= got;
     least_free_ = std::min(least_free_, free_slots_);
     taken += got;
-    if (slab->full()) Unlink(slab);
+    if (slab->full()) available_.Remove(slab);
   }
   return taken;
 }
@@ -147,7 +135,7 @@ void Bin::GiveToSlab(PageHeap& pages, void* slot) {
   const bool live = (LoadShadow(space.ShadowOf(slot)) & kLive) != 0;
   if (live || !slab->Give(slot)) Fault(FaultKind::kDoubleFree, nullptr);
   ++free_slots_;
-  if (was_full) Link(slab);
+  if (was_full) available_.Push(slab);
   if (!slab->empty()) return;
   if (empty_slabs_ < kEmptySlabsKept || IsReserved(*slab)) {
     ++empty_slabs_;
@@ -158,17 +146,17 @@ void Bin::GiveToSlab(PageHeap& pages, void* slot) {
 
 void Bin::PurgeIfDue() {
   const size_t more = free_slots_ - least_free_, used = total_slots_ - free_slots_;
-  if (available_ == nullptr || more < used / kUsedPerFree) return;
-  if (more * kShapes[available_->bin()].slot_size >= kPurgedBytes) Purge();
+  if (available_.empty() || more < used / kUsedPerFree) return;
+  if (more * kShapes[available_.first()->bin()].slot_size >= kPurgedBytes) Purge();
 }
 
 void Bin::Purge() {
   least_free_ = free_slots_;
-  if (available_ == nullptr || reserved_slots_ != 0 ||
-      available_->run().arena->source->protection() != Protection::kPlain) {
+  if (available_.empty() || reserved_slots_ != 0 ||
+      available_.first()->run().arena->source->protection() != Protection::kPlain) {
     return;
   }
-  for (Slab* slab = available_; slab != nullptr; slab = slab->next) slab->DiscardFreePages();
+  for (Slab* const slab : available_) slab->DiscardFreePages();
 }
 
 void Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned keep) {
@@ -207,9 +195,7 @@ void Bin::Trim(PageHeap& pages) {
   if (held_ != nullptr) GiveToSlab(pages, held_);
   held_ = nullptr;
   while (stored_ > 0) GiveToSlab(pages, store_[--stored_]);
-  Slab* next;
-  for (Slab* slab = available_; slab != nullptr; slab = next) {
-    next = slab->next;
+  for (Slab* const slab : available_) {
     if (!slab->empty() || IsReserved(*slab)) continue;
     --empty_slabs_;
     pages.Give(UnmakeSlab(slab));
@@ -241,7 +227,7 @@ Bin::Usage Bin::GetUsage() {
 }
 
 void Bin::Forget() {
-  available_ = nullptr;
+  available_.Forget();
   empty_slabs_ = 0;
   slab_bytes_ = 0;
   total_slots_ = 0;

@@ -5,6 +5,7 @@
 // Locking: mutex() (rank 3, by bin number). May take the page heap's.
 #pragma once
 
+#include "allocator/base/list.h"
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
 #include "allocator/heap/thread_cache.h"
@@ -66,11 +67,9 @@ class Bin {
   // Gives back the pages of slabs that other objects keep.
   void Purge() SA_REQUIRES(mutex_);
   void PurgeIfDue() SA_REQUIRES(mutex_);
-  void Link(Slab* slab) SA_REQUIRES(mutex_);
-  void Unlink(Slab* slab) SA_REQUIRES(mutex_);
 
   Mutex mutex_;
-  Slab* available_ SA_GUARDED_BY(mutex_) = nullptr;  // slabs with free slots
+  List<Slab> available_ SA_GUARDED_BY(mutex_);  // slabs with free slots
   unsigned empty_slabs_ SA_GUARDED_BY(mutex_) = 0;
   size_t slab_bytes_ SA_GUARDED_BY(mutex_) = 0;
   size_t total_slots_ SA_GUARDED_BY(mutex_) = 0;

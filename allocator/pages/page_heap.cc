@@ -78,11 +78,11 @@ bool PageHeap::TakeFrom(Arena* arena, unsigned order, Run* run) {
 }
 
 bool PageHeap::TakeFirstFit(unsigned order, Run* run) {
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (!TakeFrom(arena, order, run)) continue;
-    if (arena != arenas_) {  // The next search finds it at once.
-      Unlink(arena);
-      Link(arena);
+    if (arena != arenas_.first()) {  // The next search finds it at once.
+      arenas_.Remove(arena);
+      arenas_.Push(arena);
     }
     return true;
   }
@@ -102,7 +102,7 @@ bool IsBetter(const Arena& one, const Arena& other) {
 
 bool PageHeap::TakeBestFit(unsigned order, Run* run) {
   Arena* best = nullptr;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->whole || arena->exhausted || !arena->buddy.Has(order)) continue;
     if (best == nullptr || IsBetter(*arena, *best)) best = arena;
   }
@@ -148,7 +148,7 @@ void PageHeap::PurgeIfDue() {
   const size_t used = record_.used_bytes[static_cast<unsigned>(Protection::kPlain)].get();
   if (dirty_pages_ <= (used >> kPageShift) / kDirtyShare) return;
   dirty_pages_ = 0;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->whole) continue;
     for (Pages page = 0; page < arena->grown;) {
       const PageInfo& info = arena->info[page];
@@ -324,7 +324,7 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
     MutexLock lock(mutex_);
     // Sealed while its object was being freed: it is lost.
     if (arena->sealed.load(std::memory_order_relaxed)) return;
-    Unlink(arena);
+    arenas_.Remove(arena);
     DeleteArena(arena);
     return;
   }
@@ -348,7 +348,7 @@ size_t PageHeap::Trim() {
   Pages released = empty_pages_;
   ReleaseEmptyBeyond(0);
   released -= empty_pages_;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     released += ReleaseIdleFiles(arena);
   }
   kept_empty_ = policy_.kept_empty;

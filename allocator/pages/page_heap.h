@@ -34,6 +34,7 @@
 #include <atomic>
 
 #include "allocator/base/fault.h"
+#include "allocator/base/list.h"
 #include "allocator/base/mutex.h"
 #include "allocator/base/system_page.h"
 #include "allocator/os/keys.h"
@@ -147,7 +148,7 @@ class PageHeap {
 
   template <typename Visit>
   void ForEachArena(Visit visit) SA_REQUIRES(mutex_) {
-    for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) visit(*arena);
+    for (Arena* const arena : arenas_) visit(*arena);
   }
 
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
@@ -212,8 +213,6 @@ class PageHeap {
   void CountUsed(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
   void CountUnused(const Arena& arena, Pages count) SA_REQUIRES(mutex_);
   void CountGone(const Arena& arena) SA_REQUIRES(mutex_);
-  void Link(Arena* arena) SA_REQUIRES(mutex_);
-  void Unlink(Arena* arena) SA_REQUIRES(mutex_);
 
   const PageHeapPolicy& policy_;
   Budget* const budget_;
@@ -224,7 +223,7 @@ class PageHeap {
   unsigned key_ = os::kNoKey;
 
   Mutex mutex_;
-  Arena* arenas_ SA_GUARDED_BY(mutex_) = nullptr;
+  List<Arena> arenas_ SA_GUARDED_BY(mutex_);
   Arena* growing_ SA_GUARDED_BY(mutex_) = nullptr;  // the one with room to grow in place
   Pages next_step_ SA_GUARDED_BY(mutex_);
   Pages empty_pages_ SA_GUARDED_BY(mutex_) = 0;  // in wholly free arenas
@@ -248,7 +247,7 @@ int PageHeap::ReserveRuns(unsigned order, size_t count, Use use) {
   order = std::max(order, SystemPageOrder());
   if (count > SIZE_MAX >> kPageShift >> order) return ENOMEM;
   if (const int error = ReserveLocked(count << order); error != 0) return error;
-  for (Arena* arena = arenas_; count > 0;) {  // The new ones are the first.
+  for (Arena* arena = arenas_.first(); count > 0;) {  // The new ones are the first.
     Run run;
     SA_CHECK(arena != nullptr && arena->reserved);
     if (TakeFrom(arena, order, &run)) {

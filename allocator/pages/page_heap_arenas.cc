@@ -89,21 +89,9 @@ int PageHeap::OpenArena(Arena* arena, Pages count, Pages prepared) {
   return error;
 }
 
-void PageHeap::Link(Arena* arena) {
-  arena->next = arenas_;
-  arena->previous = nullptr;
-  if (arenas_ != nullptr) arenas_->previous = arena;
-  arenas_ = arena;
-}
-
 void PageHeap::Enlist(Arena* arena) {
-  Link(arena);
+  arenas_.Push(arena);
   space.SetOwner(arena->first_span, arena->spans, arena);
-}
-
-void PageHeap::Unlink(Arena* arena) {
-  (arena->previous != nullptr ? arena->previous->next : arenas_) = arena->next;
-  if (arena->next != nullptr) arena->next->previous = arena->previous;
 }
 
 // The arena is not linked. Its pages, if any, leave with it.
@@ -125,9 +113,8 @@ void PageHeap::DeleteArena(Arena* arena) {
 }
 
 void PageHeap::ReleaseEmptyBeyond(Pages kept) {
-  Arena* next;
-  for (Arena* arena = arenas_; arena != nullptr && empty_pages_ > kept; arena = next) {
-    next = arena->next;
+  for (Arena* const arena : arenas_) {
+    if (empty_pages_ <= kept) return;
     if (!arena->idle()) continue;
     ReleaseEmpty(arena);
     gave_back_ = true;
@@ -139,7 +126,7 @@ void PageHeap::ReleaseEmptyBeyond(Pages kept) {
 void PageHeap::ReleaseEmpty(Arena* arena) {
   empty_pages_ -= arena->present();
   if (arena == growing_) growing_ = nullptr;
-  Unlink(arena);
+  arenas_.Remove(arena);
   DeleteArena(arena);
 }
 
@@ -155,7 +142,7 @@ void WipeUsed(const Arena& arena) {
 }  // namespace
 
 void PageHeap::WipeLocked(void (*forget)(Arena*)) {
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->source->protection() != Protection::kLocked) continue;
     WipeUsed(*arena);
     forget(arena);
@@ -164,9 +151,9 @@ void PageHeap::WipeLocked(void (*forget)(Arena*)) {
 
 void PageHeap::Close() {
   MutexLock lock(mutex_);
-  while (Arena* const arena = arenas_) {
+  while (Arena* const arena = arenas_.first()) {
     WipeUsed(*arena);
-    Unlink(arena);
+    arenas_.Remove(arena);
     DeleteArena(arena);
   }
 }
@@ -183,7 +170,7 @@ int PageHeap::SealIfAsked(Arena* arena) {
 int PageHeap::SealArenas() {
   MutexLock lock(mutex_);
   seals_arenas_ = true;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->sealed.load(std::memory_order_relaxed)) continue;
     const bool was_idle = arena->idle();
     if (const int error = SealIfAsked(arena); error != 0) return error;
@@ -196,7 +183,7 @@ void PageHeap::SealGrowth() {
   MutexLock lock(mutex_);
   growth_sealed_ = true;
   // Nothing idle goes back to the kernel any more.
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->reserved = true;
+  for (Arena* const arena : arenas_) arena->reserved = true;
   empty_pages_ = 0;
 }
 

@@ -156,7 +156,7 @@ bool PageHeap::RefillIn(Arena* arena, Pages needed) {
 
 bool PageHeap::RefillAny(const Source& source, Pages needed) {
   if (fork_under_way_) return false;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     const bool may = arena->absent != 0 && arena->source == &source && arena->file_pages != 0 &&
                      !arena->exhausted && !arena->sealed.load(std::memory_order_relaxed);
     if (may && RefillIn(arena, needed)) return true;

@@ -88,7 +88,7 @@ int PageHeap::MakeCopies() {
   MutexLock lock(mutex_);
   fork_under_way_ = true;
   bool any = false;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
     if (const int error = MakeCopy(arena); error != 0) {
       DropCopies();
@@ -104,7 +104,7 @@ int PageHeap::MakeCopies() {
 }
 
 int PageHeap::FillCopies() {
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;
     // Taken into use, or forked without our wrapper (daemon(3), forkpty(3)), since.
     const int error = arena->fork_copy == nullptr ? MakeCopy(arena) : CompleteCopy(*arena);
@@ -120,21 +120,19 @@ int PageHeap::FillCopies() {
 
 void PageHeap::DropCopies() {
   fork_under_way_ = false;
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->fork_copy != nullptr) DropCopy(arena);
   }
 }
 
 void PageHeap::AdoptCopies() {
   fork_under_way_ = false;
-  Arena* next;
-  for (Arena* arena = arenas_; arena != nullptr; arena = next) {
-    next = arena->next;
+  for (Arena* const arena : arenas_) {
     if (!IsAbsentInChild(*arena)) continue;
     if (arena->fork_copy == nullptr) {
       // Nothing was in use: the child does without this arena.
       if (arena->idle()) empty_pages_ -= arena->present();
-      Unlink(arena);
+      arenas_.Remove(arena);
       DeleteArena(arena);
       continue;
     }
@@ -162,9 +160,7 @@ void PageHeap::AdoptCopies() {
 
 void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
   fork_under_way_ = false;
-  Arena* next;
-  for (Arena* arena = arenas_; arena != nullptr; arena = next) {
-    next = arena->next;
+  for (Arena* const arena : arenas_) {
     const InChild in_child = arena->source->in_child();
     if (in_child == InChild::kCopied) continue;
     if (in_child == InChild::kAbsent) {
@@ -177,7 +173,7 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
     ForgetFiles(arena);
     if (budget_ != nullptr) budget_->Release(BytesOf(arena->present()));
     CountGone(*arena);
-    Unlink(arena);
+    arenas_.Remove(arena);
     forget(arena);
   }
   empty_pages_ = 0;
@@ -185,7 +181,7 @@ void PageHeap::AbandonArenas(void (*forget)(Arena*)) {
 }
 
 int PageHeap::RelockAfterFork() {
-  for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) {
+  for (Arena* const arena : arenas_) {
     if (arena->source->protection() != Protection::kLocked) continue;
     // Guards can't be locked: they are inaccessible.
     const auto accessible = [arena](Pages page) {

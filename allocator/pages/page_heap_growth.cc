@@ -147,7 +147,7 @@ bool PageHeap::Grow(Pages needed, int* error) {
   }
   if (refused_pages_ != 0) {
     // That is over: pages that were refused may be had now, too.
-    for (Arena* arena = arenas_; arena != nullptr; arena = arena->next) arena->exhausted = false;
+    for (Arena* const arena : arenas_) arena->exhausted = false;
     refused_pages_ = 0;
   }
   *error = DownTheLadder(&PageHeap::GrowFrom, needed);
@@ -179,8 +179,8 @@ int PageHeap::ReserveLocked(size_t pages) {
     const Pages count = static_cast<Pages>(std::min<size_t>(pages, kLargestReservation));
     if (const int error = DownTheLadder(&PageHeap::ReserveFrom, count); error != 0) {
       for (; made > 0; --made) {
-        Arena* const arena = arenas_;
-        Unlink(arena);
+        Arena* const arena = arenas_.first();
+        arenas_.Remove(arena);
         DeleteArena(arena);
       }
       return error;
