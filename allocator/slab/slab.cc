@@ -6,6 +6,7 @@
 #include "allocator/base/fault.h"
 #include "allocator/base/random.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/promoted.h"
 #include "allocator/slab/object.h"
 
 namespace secure_alloc {
@@ -90,7 +91,9 @@ void Slab::DiscardFreePages() {
   for (uint64_t left = free & ~discarded_; left != 0;) {
     const unsigned page = static_cast<unsigned>(std::countr_zero(left));
     const unsigned count = static_cast<unsigned>(std::countr_one(left >> page));
-    SA_CHECK(os::Discard(run_.address() + page * page_size, count * page_size) == 0);
+    char* const address = run_.address() + page * page_size;
+    MakeOrdinary(address, count * page_size);
+    SA_CHECK(os::Discard(address, count * page_size) == 0);
     left &= ~(~uint64_t{0} >> (64 - count) << page);
   }
   discarded_ = free;

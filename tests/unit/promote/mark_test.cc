@@ -188,6 +188,25 @@ TEST_F(Freed, SmallObjectsPagesAreOrdinaryWithTheirSlab) {
   secalloc_trim();
 }
 
+TEST_F(Freed, SmallObjectsPagesAreOrdinaryWithoutTheirSlab) {
+  constexpr size_t kCount = 40, kSize = 12000;
+  std::vector<Object> objects;
+  for (size_t i = 0; i < kCount; ++i) objects.push_back(MakeOrdinary(kSize));
+  for (const Object& object : objects) ASSERT_EQ(Mark(object.bytes, SECALLOC_MADV_SECRET), 0);
+  for (size_t i = 0; i < kCount; i += 2) Free(objects[i]);
+  secalloc_trim();
+  // Pages in the middle: others may lie in the first and the last.
+  for (size_t i = 0; i < kCount; ++i) {
+    EXPECT_EQ(test::IsSecretToKernel(objects[i].bytes + kSize / 2), i % 2 != 0) << i;
+  }
+  for (size_t i = 1; i < kCount; i += 2) {
+    EXPECT_TRUE(objects[i].IsIntact());
+    Free(objects[i]);
+  }
+  secalloc_trim();
+  ExpectNothingSecret();
+}
+
 TEST(Realloc, WhatWasPromotedStaysSecret) {
   for (const size_t size : {100, 100000}) {
     const Object object = MakeOrdinary(size);
