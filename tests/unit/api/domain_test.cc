@@ -1,7 +1,7 @@
 // Domains: each with its pages, its limit, its policy; none at the cost of another.
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "secure_alloc/secure_alloc.h"
+#include "tests/unit/child.h"
 
 namespace {
+
+using secure_alloc::test::EndOf;
 
 constexpr size_t kQuota = 1 << 20;
 
@@ -36,12 +39,6 @@ std::vector<void*> Drain(secalloc_domain* domain, size_t size) {
   while (void* const object = secalloc_domain_malloc(domain, size)) objects.push_back(object);
   EXPECT_EQ(errno, ENOMEM);
   return objects;
-}
-
-int ExitStatus(pid_t child) {
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return status;
 }
 
 TEST(Domain, RefusesWhatItDoesNotKnow) {
@@ -250,15 +247,14 @@ TEST(DomainFork, EachDomainByItsPolicy) {
     strcpy(own, "child's");
     _exit(seen ? 0 : 1);
   }
-  EXPECT_EQ(ExitStatus(child), 0);
+  EXPECT_EQ(EndOf(child), 0);
   EXPECT_STREQ(copy, "a");
   EXPECT_STREQ(deny, "a");
   EXPECT_STREQ(share, "b");
   child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(static_cast<volatile char*>(deny)[0]);
-  const int status = ExitStatus(child);
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV) << status;
+  EXPECT_EQ(EndOf(child), -SIGSEGV);
   for (secalloc_domain* const domain : {copied, denied, shared}) secalloc_domain_destroy(domain);
 }
 
@@ -290,7 +286,7 @@ TEST(DomainFork, ThreadsCreateAndUseDomainsMeanwhile) {
       secalloc_free(object);
       _exit(right ? 0 : 1);
     }
-    ASSERT_EQ(ExitStatus(child), 0) << i;
+    ASSERT_EQ(EndOf(child), 0) << i;
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();

@@ -10,7 +10,6 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -18,26 +17,14 @@
 #include <thread>
 
 #include "tests/unit/api/sandbox.h"
+#include "tests/unit/child.h"
 
 namespace {
 
 using secure_alloc::test::ForbidSystemCalls;
+using secure_alloc::test::InChild;
 
 constexpr int kSkipped = 77;
-
-// What becomes of a child that runs `body`: its exit status, or minus its signal. Nothing can be
-// undone, so each test has a process of its own.
-template <typename Body>
-int InChild(Body body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(20);
-    _exit(body());
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 #define SKIP_IF(result)                                                          \
   if ((result) == kSkipped) GTEST_SKIP() << "SKIP: kernel: no mseal(2) before Linux 6.10"

@@ -1,34 +1,32 @@
 // Objects with pages to themselves: guards, placement, windows of access.
 #include <errno.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "allocator/os/os.h"
 #include "secure_alloc/secure_alloc.h"
+#include "tests/unit/child.h"
 
 namespace {
 
 using secure_alloc::os::PageSize;
+using secure_alloc::test::InChild;
 
 char* Pages(size_t size, unsigned flags = 0, size_t alignment = 16) {
   return static_cast<char*>(secalloc_domain_alloc_pages(nullptr, alignment, size, flags));
 }
 
-// The signal that ends a child which does this, or 0.
+// Its end; 0 if it comes to none.
 template <typename Act>
-int SignalOf(Act act) {
-  const pid_t child = fork();
-  if (child == 0) {
+int EndOfChild(Act act) {
+  return InChild([&] {
     act();
-    _exit(0);
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return 0;
+  });
 }
 
 TEST(OwnPages, LieBetweenGuards) {
@@ -37,9 +35,9 @@ TEST(OwnPages, LieBetweenGuards) {
     ASSERT_NE(object, nullptr);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(object) % PageSize(), 0u);
     char* const behind = object + (size + 1 + PageSize() - 1) / PageSize() * PageSize();
-    EXPECT_EQ(SignalOf([&] { static_cast<volatile char*>(object)[-1] = 1; }), SIGSEGV) << size;
-    EXPECT_EQ(SignalOf([&] { static_cast<volatile char*>(behind)[0] = 1; }), SIGSEGV) << size;
-    EXPECT_EQ(SignalOf([&] { memset(object, 1, size); }), 0);
+    EXPECT_EQ(EndOfChild([&] { static_cast<volatile char*>(object)[-1] = 1; }), -SIGSEGV) << size;
+    EXPECT_EQ(EndOfChild([&] { static_cast<volatile char*>(behind)[0] = 1; }), -SIGSEGV) << size;
+    EXPECT_EQ(EndOfChild([&] { memset(object, 1, size); }), 0);
     EXPECT_EQ(secalloc_usable_size(object), size);
     secalloc_free(object);
   }
@@ -52,8 +50,8 @@ TEST(OwnPages, AtTheEndTheFirstByteBehindFaults) {
       char* const object = Pages(size, SECALLOC_AT_END, alignment);
       ASSERT_NE(object, nullptr);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(object) % alignment, 0u);
-      EXPECT_EQ(SignalOf([&] { memset(object, 1, size); }), 0);
-      EXPECT_EQ(SignalOf([&] { static_cast<volatile char*>(object)[size] = 1; }), SIGSEGV);
+      EXPECT_EQ(EndOfChild([&] { memset(object, 1, size); }), 0);
+      EXPECT_EQ(EndOfChild([&] { static_cast<volatile char*>(object)[size] = 1; }), -SIGSEGV);
       secalloc_info info;
       ASSERT_EQ(secalloc_query(object + size - 1, &info), 0);
       EXPECT_EQ(info.object, object);
@@ -79,18 +77,18 @@ TEST(OwnPages, AtTheEndMayChangeTheirSize) {
 }
 
 TEST(OwnPages, WritesBesideAreSeenAtTheLatestWhenFreed) {
-  EXPECT_EQ(SignalOf([] {
+  EXPECT_EQ(EndOfChild([] {
               char* const object = Pages(100, SECALLOC_AT_END);
               object[100] ^= 1;  // The alignment's padding; its value is random.
               secalloc_free(object);
             }),
-            SIGABRT);
-  EXPECT_EQ(SignalOf([] {
+            -SIGABRT);
+  EXPECT_EQ(EndOfChild([] {
               char* const object = Pages(100, SECALLOC_AT_END);
               object[-1] = 1;
               secalloc_free(object);
             }),
-            SIGABRT);
+            -SIGABRT);
 }
 
 TEST(OwnPages, AreReusedWhereverTheObjectLies) {
@@ -118,9 +116,9 @@ TEST(Protect, OpensAndCloses) {
   strcpy(object, "secret");
   ASSERT_EQ(secalloc_protect(object, PROT_READ), 0);
   EXPECT_STREQ(object, "secret");
-  EXPECT_EQ(SignalOf([&] { object[0] = 1; }), SIGSEGV);
+  EXPECT_EQ(EndOfChild([&] { object[0] = 1; }), -SIGSEGV);
   ASSERT_EQ(secalloc_protect(object, PROT_NONE), 0);
-  EXPECT_EQ(SignalOf([&] { (void)static_cast<volatile char*>(object)[0]; }), SIGSEGV);
+  EXPECT_EQ(EndOfChild([&] { (void)static_cast<volatile char*>(object)[0]; }), -SIGSEGV);
   EXPECT_EQ(secalloc_usable_size(object), 5000u) << "is known without touching it";
   ASSERT_EQ(secalloc_protect(object, PROT_READ | PROT_WRITE), 0);
   object[0] = 'S';
@@ -132,8 +130,8 @@ TEST(Protect, HoldsInAChildWhichHasItsOwnCopy) {
   char* const object = Pages(100);
   strcpy(object, "secret");
   ASSERT_EQ(secalloc_protect(object, PROT_NONE), 0);
-  EXPECT_EQ(SignalOf([&] { (void)static_cast<volatile char*>(object)[0]; }), SIGSEGV);
-  EXPECT_EQ(SignalOf([&] {
+  EXPECT_EQ(EndOfChild([&] { (void)static_cast<volatile char*>(object)[0]; }), -SIGSEGV);
+  EXPECT_EQ(EndOfChild([&] {
               if (secalloc_protect(object, PROT_READ) != 0 || strcmp(object, "secret") != 0)
                 abort();
             }),

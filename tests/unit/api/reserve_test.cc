@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -10,12 +9,14 @@
 #include "allocator/os/os.h"
 #include "secure_alloc/secure_alloc.h"
 #include "tests/unit/api/sandbox.h"
+#include "tests/unit/child.h"
 
 namespace {
 
 using secure_alloc::os::PageSize;
 
 using secure_alloc::test::ForbidSystemCalls;
+using secure_alloc::test::InChild;
 
 secalloc_domain* Create(size_t quota) {
   const secalloc_domain_config config = {
@@ -40,22 +41,18 @@ void* objects[20000];
 // the pages of the code and of the test's own data are faulted in.
 template <typename Promise, typename Use>
 int Outcome(Promise promise, Use use) {
-  const pid_t child = fork();
-  if (child == 0) {
+  return InChild([&] {
     memset(objects, 1, sizeof objects);
     domain = Create(0);
-    if (!promise() || !use()) _exit(103);
+    if (!promise() || !use()) return 103;
     domain = Create(0);
-    if (!promise()) _exit(102);
+    if (!promise()) return 102;
     ForbidSystemCalls();
     PageFaults();
     const long before = PageFaults();
-    if (!use()) _exit(kFailed);
-    _exit(PageFaults() == before ? 0 : kFaulted);
-  }
-  int status = -1;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    if (!use()) return kFailed;
+    return PageFaults() == before ? 0 : kFaulted;
+  });
 }
 
 bool AllocateMany(size_t count, size_t size) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,6 +11,8 @@
 #include <vector>
 
 #include "allocator/heap/standard_heaps.h"
+#include "tests/unit/child.h"
+#include "tests/unit/domain/wrapped_fork.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/seed.h"
 
@@ -43,21 +44,6 @@ bool AreIntact(const std::vector<Object>& secrets) {
 
 void Free(const std::vector<Object>& secrets) {
   for (const Object& secret : secrets) entry::Free(secret.bytes, kSecret);
-}
-
-// fork(2) as the preload library wraps it, or -1.
-pid_t Fork() {
-  if (BeginFork() != 0) return -1;
-  const pid_t child = fork();
-  EndFork();
-  return child;
-}
-
-// The exit status of the child, or minus its signal.
-int Wait(pid_t child) {
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 // What the other threads of the parent held stays allocated in a child.
@@ -117,31 +103,31 @@ class ForkTest : public testing::Test {
 };
 
 TEST_F(ForkTest, AChildHasItsOwnCopyOfEverySecret) {
-  const pid_t child = Fork();
+  const pid_t child = test::Fork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(UseSecrets(secrets_));
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
 }
 
 TEST_F(ForkTest, TheHandlersAloneGiveIt) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(UseSecrets(secrets_));
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
 }
 
 TEST_F(ForkTest, AGrandchildHasItsOwnToo) {
-  const pid_t child = Fork();
+  const pid_t child = test::Fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     std::vector<Object> copy = secrets_;
-    const pid_t grandchild = Fork();
+    const pid_t grandchild = test::Fork();
     if (grandchild < 0) _exit(20);
     if (grandchild == 0) _exit(UseSecrets(copy));
-    const int end = Wait(grandchild);
+    const int end = test::EndOf(grandchild);
     _exit(end != 0 ? 10 + end : UseSecrets(secrets_));
   }
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
 }
 
 TEST_F(ForkTest, AChildOf_ForkFaultsOnTouchingASecret) {
@@ -149,7 +135,7 @@ TEST_F(ForkTest, AChildOf_ForkFaultsOnTouchingASecret) {
     const pid_t child = _Fork();
     ASSERT_GE(child, 0);
     if (child == 0) _exit(*const_cast<volatile unsigned char*>(secret.bytes));
-    EXPECT_EQ(Wait(child), -SIGSEGV) << secret.size;
+    EXPECT_EQ(test::EndOf(child), -SIGSEGV) << secret.size;
   }
 }
 
@@ -160,7 +146,7 @@ TEST_F(ForkTest, WhatIsAllocatedInTheWindowIsCopied) {
   EndFork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(AreIntact(secrets_) && AreIntact(late) ? 0 : 1);
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
   Free(late);
 }
 
@@ -172,16 +158,16 @@ TEST_F(ForkTest, WhatIsFreedInTheWindowIsNotThere) {
   EndFork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(UseSecrets(secrets_));
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
 }
 
 TEST_F(ForkTest, CopiesDoNotStayBehindInTheParent) {
   const size_t before = SecretMappings();
   for (int i = 0; i < 5; ++i) {
-    const pid_t child = Fork();
+    const pid_t child = test::Fork();
     ASSERT_GE(child, 0);
     if (child == 0) _exit(0);
-    EXPECT_EQ(Wait(child), 0);
+    EXPECT_EQ(test::EndOf(child), 0);
   }
   ASSERT_EQ(BeginFork(), 0);  // As if fork(2) then failed.
   EndFork();
@@ -191,10 +177,10 @@ TEST_F(ForkTest, CopiesDoNotStayBehindInTheParent) {
 TEST_F(ForkTest, OnlyPagesInUseAreCopied) {
   const size_t before = secret_pages.usage().copied_pages.get();
   const size_t used = secret_pages.usage().used_bytes[size_t(Protection::kSecret)].get();
-  const pid_t child = Fork();
+  const pid_t child = test::Fork();
   ASSERT_GE(child, 0);
   if (child == 0) _exit(0);
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
   const size_t copied = secret_pages.usage().copied_pages.get() - before;
   size_t needed = 0;
   for (const size_t size : kSizes) needed += size;
@@ -224,12 +210,12 @@ TEST_F(ForkTest, AChildHasWhatIsLeftOfItsParentsArenas) {
   std::vector<Object> sparse = MakeSparseSecrets();
   const size_t used = secret_budget.used();
   EXPECT_LT(used, size_t{5} << 20) << "nothing was given back";
-  const pid_t child = Fork();
+  const pid_t child = test::Fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     if (secret_budget.used() > used) _exit(21);
     std::vector<Object> more = MakeSparseSecrets();
-    const pid_t grandchild = Fork();
+    const pid_t grandchild = test::Fork();
     if (grandchild < 0) _exit(22);
     if (grandchild == 0) {
       if (!AreIntact(more)) _exit(23);
@@ -238,13 +224,13 @@ TEST_F(ForkTest, AChildHasWhatIsLeftOfItsParentsArenas) {
       Free(sparse);
       _exit(UseSecrets(secrets_));
     }
-    if (const int end = Wait(grandchild); end != 0) _exit(end);
+    if (const int end = test::EndOf(grandchild); end != 0) _exit(end);
     Free(more);
     if (!AreIntact(sparse)) _exit(25);
     Free(sparse);
     _exit(UseSecrets(secrets_));
   }
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
   EXPECT_TRUE(AreIntact(sparse));
   Free(sparse);
 }
@@ -258,7 +244,7 @@ TEST_F(ForkTest, TheHandlersAloneGiveThatToo) {
     Free(sparse);
     _exit(UseSecrets(secrets_));
   }
-  EXPECT_EQ(Wait(child), 0);
+  EXPECT_EQ(test::EndOf(child), 0);
   Free(sparse);
 }
 
@@ -281,14 +267,14 @@ TEST_F(ForkTest, ChildrenOfAProgramWithThreadsHaveWholeSecrets) {
     });
   }
   for (int i = 0; i < 15; ++i) {
-    const pid_t child = Fork();
+    const pid_t child = test::Fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
       const bool intact = AreIntact(secrets_);
       UseFreeSlots();
       _exit(!intact ? 1 : UseSecrets(secrets_, Charge::kMayStay));
     }
-    EXPECT_EQ(Wait(child), 0) << "fork " << i;
+    EXPECT_EQ(test::EndOf(child), 0) << "fork " << i;
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();

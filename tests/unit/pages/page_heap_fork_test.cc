@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
+#include "tests/unit/child.h"
 
 namespace secure_alloc {
 namespace {
@@ -43,18 +43,14 @@ class PageHeapForkTest : public testing::Test {
   // exit status is FillCopies's error.
   template <typename Between>
   int ErrorOfFilling(Between between) {
-    const pid_t child = fork();
-    if (child == 0) {
+    return test::InChild([&] {
       Take(2);
-      if (heap_.MakeCopies() != 0) _exit(102);
+      if (heap_.MakeCopies() != 0) return 102;
       between();
       RefuseToFaultIn();
       MutexLock lock(heap_.mutex());
-      _exit(heap_.FillCopies());
-    }
-    int status = -1;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+      return heap_.FillCopies();
+    });
   }
 
   secure_alloc::Run Take(unsigned order) {

@@ -6,39 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
+#include "tests/unit/child.h"
+#include "tests/unit/domain/wrapped_fork.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/promote/range.h"
 
 namespace secure_alloc {
 namespace {
 
+using test::Fork;
+using test::InChild;
 using test::kPage;
 using test::Range;
-
-// fork(2) as the preload library wraps it, or -1.
-pid_t Fork() {
-  if (BeginFork() != 0) return -1;
-  const pid_t child = fork();
-  EndFork();
-  return child;
-}
-
-// The exit status of a child that runs `body`, or minus its signal.
-template <typename Body>
-int InChild(pid_t (*make)(), Body body) {
-  const pid_t child = make();
-  if (child == 0) _exit(body());
-  if (child < 0) return 1000;
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
 
 int CheckChildsCopy(const Range& range) {
   if (!test::IsSecret(range.at(0)) || !test::IsSecretToKernel(range.at(0))) return 1;
@@ -178,7 +162,7 @@ TEST(Fork, ChildDoesWithoutThePool) {
 TEST(Fork, IsRefusedWhereTheChildWouldHaveNoStack) {
   constexpr size_t kPages = 40;
   char* const stack = PromoteStackBelow(kPages);
-  EXPECT_EQ(InChild(Fork, [] { return 0; }), 1000);
+  EXPECT_EQ(InChild(Fork, [] { return 0; }), test::kNoChild);
   // The frames of this very call are in the way, so not all of it: from below.
   EXPECT_EQ(Range::Advise(stack, kPages * kPage, SECALLOC_MADV_NORMAL | SECALLOC_BY_FAULTS), EBUSY);
   std::thread([&] {

@@ -1,0 +1,70 @@
+// What a child has of what is promoted, under each policy.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator/entry/entry.h"
+#include "tests/unit/child.h"
+#include "tests/unit/promote/range.h"
+
+namespace secure_alloc::test {
+namespace {
+
+constexpr int kSecret = SECALLOC_MADV_SECRET;
+
+// What the grandchild returns, or 256 minus its signal.
+template <typename Body>
+int UnderPolicy(const char* options, const Range& range, Body body) {
+  return InChild([&] {
+    setenv("SECALLOC_OPTIONS", options, 1);
+    if (range.Advise(kSecret) != 0) return 50;
+    return InChild(body);
+  });
+}
+
+TEST(ForkPolicy, DenyLeavesTheChildNothing) {
+  const Range range(2);
+  EXPECT_EQ(
+      UnderPolicy("fork=deny", range, [&] { return *static_cast<volatile char*>(range.begin()); }),
+      256 - SIGSEGV);
+  EXPECT_EQ(UnderPolicy("fork=deny", range, [] { return Stats().promoted_bytes == 0 ? 0 : 1; }), 0);
+}
+
+// Objects that came along are gone as secrets are: they can be freed, and the heap goes on.
+TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              if (!entry::Start()) return 50;
+              void* objects[100];
+              for (void*& object : objects) object = entry::Allocate(100, {0, nullptr});
+              if (secalloc_mark(objects[50], kSecret) != 0) return 51;
+              return InChild([&] {
+                for (void*& object : objects) entry::Free(object, {0, nullptr});
+                for (void*& object : objects) object = entry::Allocate(100, {0, nullptr});
+                for (void*& object : objects) memset(object, 1, 100);
+                for (void*& object : objects) entry::Free(object, {0, nullptr});
+                return 0;
+              });
+            }),
+            0);
+}
+
+// The neighbours are the program's own: two processes can't share them.
+TEST(ForkPolicy, ShareCopiesWhatIsPromoted) {
+  const Range range(2);
+  EXPECT_EQ(InChild([&] {
+              setenv("SECALLOC_OPTIONS", "fork=share", 1);
+              if (range.Advise(kSecret) != 0) return 50;
+              const int child = InChild([&] {
+                if (!range.IsIntact() || !IsSecret(range.begin())) return 1;
+                *range.begin() ^= 1;
+                return 0;
+              });
+              return child != 0 ? child : range.IsIntact() ? 0 : 51;
+            }),
+            0);
+}
+
+}  // namespace
+}  // namespace secure_alloc::test
