@@ -9,8 +9,8 @@
 // too long is cut. The run freed last is never handed out next (if only that one would do, its
 // pages move to another address), and each is checked for writes after free when it is. (Making
 // it inaccessible meanwhile costs twice what wiping and checking do.) The queue holds no more
-// than was live at once, and nothing for long: runs that wait for a second are given back when
-// others come.
+// than was live at once of late, and nothing for long: runs that have waited for 50 ms are given
+// back when others come, so that the peak is that of what is live.
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
@@ -82,7 +82,7 @@ class LargeStore {
   // Gives waiting runs back: so many bytes, or what there is; all.
   void GiveBackWaiting(size_t bytes);
   void Trim() { GiveBackWaiting(SIZE_MAX); }
-  // Those that have waited for longer than a second.
+  // Those that have waited for long.
   void GiveBackStale();
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
@@ -131,7 +131,9 @@ class LargeStore {
   unsigned waiting_ SA_GUARDED_BY(mutex_) = 0;
   struct KeptRun;
   const size_t most_queued_;
-  size_t most_live_ SA_GUARDED_BY(mutex_) = 0;  // of late
+  uint64_t period_ SA_GUARDED_BY(mutex_) = 0;   // when it began
+  size_t most_live_ SA_GUARDED_BY(mutex_) = 0;  // in it
+  size_t most_live_before_ SA_GUARDED_BY(mutex_) = 0;
   uint64_t now_ SA_GUARDED_BY(mutex_) = 0;
   unsigned ticks_ SA_GUARDED_BY(mutex_) = 0;
   size_t closed_runs_ SA_GUARDED_BY(mutex_) = 0;   // whose access is restricted

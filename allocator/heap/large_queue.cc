@@ -12,7 +12,7 @@ namespace {
 // How often the queue looks at the clock, how long runs wait (ms), and what is worth to be cut
 // off a run (system pages).
 constexpr unsigned kTicksPerLook = 16;
-constexpr uint64_t kPatience = 1000;
+constexpr uint64_t kPatience = 50;
 constexpr Pages kLeastRest = 16;
 
 }  // namespace
@@ -25,7 +25,8 @@ bool LargeStore::IsTooLongToQueue(const Run& run) {
 
 size_t LargeStore::QueuedLimit() const {
   const size_t few = queued_limit_.load(std::memory_order_relaxed);
-  return std::max(std::min(2 * most_live_, few), std::min(most_live_, most_queued_));
+  const size_t live = std::max(most_live_, most_live_before_);
+  return std::max(std::min(2 * live, few), std::min(live, most_queued_));
 }
 
 // What has waited long goes, and so does the memory of better times.
@@ -41,8 +42,13 @@ void LargeStore::Tick() {
 
 void LargeStore::DropStale() {
   const uint64_t now = os::Milliseconds();
-  if (now - now_ > kPatience) most_live_ = live_bytes_.load(std::memory_order_relaxed);
   now_ = now;
+  if (now - period_ > kPatience) {
+    const size_t live = live_bytes_.load(std::memory_order_relaxed);
+    most_live_before_ = now - period_ > 2 * kPatience ? live : most_live_;
+    most_live_ = live;
+    period_ = now;
+  }
   while (waiting_ > 0 && now - queue_[0].since > kPatience) DropOldest();
 }
 

@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "allocator/os/os.h"
@@ -113,7 +115,7 @@ TEST_F(Purge, LargeRunsDoNotWaitForEver) {
   const Object large = test::Make(6 * kMiB, 1, kPublic, &was_zero);
   entry::Free(large.bytes, kPublic);
   ASSERT_TRUE(IsResident(large.bytes));
-  usleep(1100 * 1000);
+  usleep(100 * 1000);
   // Small objects that come and go, more at a time than a thread keeps.
   for (int i = 0; i < 300; ++i) {
     std::vector<void*> objects;
@@ -121,6 +123,29 @@ TEST_F(Purge, LargeRunsDoNotWaitForEver) {
     for (void* object : objects) entry::Free(object, kPublic);
   }
   EXPECT_FALSE(IsResident(large.bytes));
+}
+
+// Once it was much, for a short time; who goes on with little keeps little.
+TEST_F(Purge, LargeRunsThatWaitAreNoMoreThanWasLiveOfLate) {
+  std::vector<void*> many;
+  for (int i = 0; i < 40; ++i) many.push_back(entry::Allocate(kMiB, kPublic));
+  for (void* object : many) entry::Free(object, kPublic);
+  const auto turn = [](unsigned milliseconds) {
+    for (unsigned i = 0; i < milliseconds; ++i) {
+      usleep(1000);
+      for (int j = 0; j < 4; ++j) entry::Free(entry::Allocate(100000, kPublic), kPublic);
+    }
+  };
+  turn(200);
+  std::set<const void*> freed;
+  for (size_t i = 0; i < 20; ++i) {
+    bool was_zero = false;
+    // Each longer, so that none serves again.
+    const Object object = test::Make(kMiB + i * 100000, i, kPublic, &was_zero);
+    entry::Free(object.bytes, kPublic);
+    freed.insert(object.bytes);
+  }
+  EXPECT_LE(std::count_if(freed.begin(), freed.end(), IsResident), 5);
 }
 
 }  // namespace
