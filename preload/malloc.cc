@@ -14,7 +14,7 @@ using namespace secure_alloc;
 namespace secure_alloc {
 
 void* AllocateForUnknown(size_t size, const void* caller) {
-  return entry::Allocate(size, {rules::DomainOfSlow(caller, size), caller});
+  return entry::AllocateSlow(size, {rules::DomainOfSlow(caller, size), caller});
 }
 
 }  // namespace secure_alloc
@@ -86,7 +86,7 @@ SA_EXPORT void free_sized(void* ptr, size_t size) {
 
 SA_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) {
   (void)alignment;
-  entry::FreeSized(ptr, size, SA_CALL_OF_ANY_DOMAIN);
+  entry::FreeSizedSlow(ptr, size, SA_CALL_OF_ANY_DOMAIN);
 }
 
 // OpenBSD: concealed memory is what the secret domain is for.

@@ -54,7 +54,7 @@ const char* FileName(const char* path) {
 Glob ListedBy(const char* file, const char* globs) {
   const char* const name = FileName(file);
   while (*globs != '\0') {
-    const size_t size = std::strcspn(globs, ":");
+    const size_t size = static_cast<size_t>(strchrnul(globs, ':') - globs);
     if (Matches(name, globs, globs + size)) return {globs, size};
     globs += size;
     if (*globs == ':') ++globs;

@@ -87,24 +87,20 @@ SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexc
 
 SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY_ONE); }
 SA_DELETE operator delete[](void* p) noexcept { entry::Free(p, SA_ANY_ARRAY); }
-SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { entry::Free(p, SA_ANY_ONE); }
-SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept {
-  entry::Free(p, SA_ANY_ARRAY);
-}
 SA_DELETE operator delete(void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ONE); }
 SA_DELETE operator delete[](void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ARRAY); }
 
-SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ONE); }
-SA_DELETE operator delete[](void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ARRAY); }
-SA_DELETE operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  entry::Free(p, SA_ANY_ONE);
-}
-SA_DELETE operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  entry::Free(p, SA_ANY_ARRAY);
-}
-SA_DELETE operator delete(void* p, size_t n, std::align_val_t) noexcept {
-  entry::FreeSized(p, n, SA_ANY_ONE);
-}
-SA_DELETE operator delete[](void* p, size_t n, std::align_val_t) noexcept {
-  entry::FreeSized(p, n, SA_ANY_ARRAY);
-}
+// What the other forms are told besides is not needed: they are the same functions.
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wattribute-alias"
+#endif
+#define SA_SAME_AS(name) [[gnu::visibility("default"), gnu::alias(name)]] void
+
+SA_SAME_AS("_ZdlPv") operator delete(void*, const std::nothrow_t&) noexcept;
+SA_SAME_AS("_ZdaPv") operator delete[](void*, const std::nothrow_t&) noexcept;
+SA_SAME_AS("_ZdlPv") operator delete(void*, std::align_val_t) noexcept;
+SA_SAME_AS("_ZdaPv") operator delete[](void*, std::align_val_t) noexcept;
+SA_SAME_AS("_ZdlPv") operator delete(void*, std::align_val_t, const std::nothrow_t&) noexcept;
+SA_SAME_AS("_ZdaPv") operator delete[](void*, std::align_val_t, const std::nothrow_t&) noexcept;
+SA_SAME_AS("_ZdlPvm") operator delete(void*, size_t, std::align_val_t) noexcept;
+SA_SAME_AS("_ZdaPvm") operator delete[](void*, size_t, std::align_val_t) noexcept;

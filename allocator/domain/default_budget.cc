@@ -106,7 +106,7 @@ size_t DefaultBudget(ForkPolicy fork) {
 size_t CgroupMemoryLimit(const char* cgroup, const char* root) {
   size_t least = SIZE_MAX;
   for (const char* line = cgroup; *line != '\0';) {
-    const size_t length = std::strcspn(line, "\n");
+    const size_t length = static_cast<size_t>(strchrnul(line, '\n') - line);
     least = std::min(least, LimitOfLine(line, length, root));
     line += length + (line[length] == '\n');
   }

@@ -157,7 +157,7 @@ static_assert(sizeof kParsers / sizeof kParsers[0] == sizeof kOptionHelp / sizeo
 
 void ParseOptions(const char* text, Options* options) {
   for (const char* at = text; *at != '\0';) {
-    const size_t size = std::strcspn(at, ",");
+    const size_t size = static_cast<size_t>(strchrnul(at, ',') - at);
     if (size > 0) ParsePair({at, size}, options);
     at += size;
     if (*at == ',') ++at;

@@ -39,10 +39,10 @@ const Peer& PeerOf(FaultKind doubt, const void* caller) {
 void* Move(void* object, size_t old_size, size_t size, Call call) {
   void* fresh = nullptr;
   if (size > old_size && !ServedByPeer(call)) fresh = DomainFor(call).AllocateGrowing(size);
-  if (fresh == nullptr) fresh = Allocate(size, call);
+  if (fresh == nullptr) fresh = AllocateSlow(size, call);
   if (fresh == nullptr) return nullptr;
   std::memcpy(fresh, object, std::min(old_size, size));
-  Free(object, call);
+  FreeSlow(object, call);
   return fresh;
 }
 
@@ -81,7 +81,7 @@ void* MovePeers(const Peer& owner, void* object, size_t size, void* fresh) {
 void* ResizePeers(void* object, size_t size, Call call) {
   const Peer& owner = PeerOf(FaultKind::kFreedUse, call.caller);
   if (call.first_bin == 0) return OrOutOfMemory(owner.resize(object, size));
-  return MovePeers(owner, object, size, Allocate(size, call));
+  return MovePeers(owner, object, size, AllocateSlow(size, call));
 }
 
 }  // namespace
@@ -115,9 +115,9 @@ void* AllocateArray(size_t count, size_t size, Call call) {
 }
 
 void* Resize(void* object, size_t size, Call call) {
-  if (object == nullptr) return Allocate(size, call);
+  if (object == nullptr) return AllocateSlow(size, call);
   if (size == 0) {
-    Free(object, call);
+    FreeSlow(object, call);
     return nullptr;
   }
   ObjectInfo info;
@@ -173,7 +173,7 @@ void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller) {
 void FreeWiped(void* object, size_t size, Call call) {
   // Our own are wiped whenever they are freed.
   if (object != nullptr && !space.Contains(Address(object))) WipeBytes(object, size);
-  Free(object, call);
+  FreeSlow(object, call);
 }
 
 void* ResizeWiped(void* object, size_t old_size, size_t size, Call call) {
@@ -193,7 +193,7 @@ void* AllocateAligned(size_t alignment, size_t size, Call call) {
   if (size > PTRDIFF_MAX - alignment) return OutOfMemory();
   // A peer's small objects may be aligned to less than a granule.
   if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
-  if (alignment <= kGranule) return Allocate(size, call);
+  if (alignment <= kGranule) return AllocateSlow(size, call);
   if (!Start()) return OutOfMemory();
   return OrOutOfMemory(DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment));
 }
@@ -233,7 +233,7 @@ void FreeSizedSlow(void* object, size_t size, Call call) {
   if (Inspect(object, call.caller, &info) && info.size != size && !(size == 0 && info.size == 1)) {
     Fault(FaultKind::kWrongSize, call.caller);
   }
-  Free(object, call);
+  FreeSlow(object, call);
 }
 
 void Trim() {
