@@ -56,6 +56,10 @@ inline bool IsZero(const void* address, size_t length) {
 // Any address and length; not to be optimised away.
 void WipeBytes(void* address, size_t length);
 
+// Copies what other threads may be writing to meanwhile: each vector is one that was there. So it
+// is meant, and the thread sanitizer need not tell.
+void CopyWritten(void* to, const void* from, size_t length);
+
 namespace internal {
 
 struct Wiping {

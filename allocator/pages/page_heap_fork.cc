@@ -1,8 +1,8 @@
 // The part of the page heap that runs around fork(2).
 #include <errno.h>
 
-#include <cstring>
 
+#include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
@@ -110,7 +110,8 @@ int PageHeap::FillCopies() {
     const int error = arena->fork_copy == nullptr ? MakeCopy(arena) : CompleteCopy(*arena);
     if (error != 0) return error;
     (void)ForEachUsedStretch(*arena, [&](Pages first, Pages count) {
-      std::memcpy(CopyOf(*arena, first), arena->AddressOf(first), BytesOf(count));
+      // The child repairs what it finds half done (heap/repair.h).
+      CopyWritten(CopyOf(*arena, first), arena->AddressOf(first), BytesOf(count));
       record_.copied_pages.Add(count);
       return 0;
     });

@@ -56,6 +56,17 @@ INSTANTIATE_TEST_SUITE_P(Vectors, Bytes, testing::Bool(), [](const auto& param_i
   return param_info.param ? "Wide" : "Narrow";
 });
 
+TEST(CopyWritten, CopiesAllAndNoByteBeyond) {
+  for (const size_t size : {16, 48, 4096, 12288}) {
+    Slot from(size, 0, 0), to(size, 0, kFill);
+    for (size_t i = 0; i < size; ++i) from.bytes[i] = static_cast<unsigned char>(i * 7 + i / 256);
+    CopyWritten(to.bytes, from.bytes, size);
+    EXPECT_TRUE(std::equal(to.bytes, to.bytes + size, from.bytes)) << size;
+    EXPECT_EQ(to.bytes[-1], kFill);
+    EXPECT_EQ(to.bytes[size], kFill);
+  }
+}
+
 TEST_P(Bytes, WipeZeroesTheSlotAndNoByteBeyond) {
   for (const auto& [size, above] : Places()) {
     Slot slot(size, above, kFill);
