@@ -1,8 +1,7 @@
 // The part of the promoter that runs around fork(2).
 #include <errno.h>
 
-#include <cstring>
-
+#include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/live.h"
 #include "allocator/os/os.h"
@@ -20,14 +19,14 @@ constexpr size_t kForkFrames = 64 * kKiB;
 // Copies pages that the program may have made unreadable.
 int CopyFrom(const Piece& piece, char* to) {
   if ((piece.protection & os::kReadable) != 0) {
-    std::memcpy(to, piece.address(), piece.bytes());
+    CopyWritten(to, piece.address(), piece.bytes());
     return 0;
   }
   void* alias;
   int error = os::Alias(piece.address(), piece.bytes(), &alias);
   if (error != 0) return error;
   error = os::ProtectAs(alias, piece.bytes(), os::kReadable);
-  if (error == 0) std::memcpy(to, alias, piece.bytes());
+  if (error == 0) CopyWritten(to, alias, piece.bytes());
   os::Unmap(alias, piece.bytes());
   return error;
 }
