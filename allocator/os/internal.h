@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #include <time.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include "allocator/os/syscall.h"
@@ -20,6 +21,13 @@ inline size_t KernelPage() { return getauxval(AT_PAGESZ); }
 // Of a raw system call: did it fail, and the errno value.
 inline bool Failed(long result) { return result < 0 && result > -4096; }
 inline int Error(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
+
+// Before a thread leaves a place, and after the kernel has given one to a thread: who takes it sees
+// all that was done there. The kernel sees to that; the thread sanitizer, which does not see our
+// system calls, has it from these.
+extern constinit std::atomic<unsigned> places_left;
+inline void LeavePlace() { places_left.fetch_add(1, std::memory_order_release); }
+inline void TakePlace() { (void)places_left.load(std::memory_order_acquire); }
 
 // What rt_sigaction(2) takes.
 struct KernelSigaction {

@@ -15,6 +15,9 @@
 #endif
 
 namespace secure_alloc::os {
+
+constinit std::atomic<unsigned> places_left{0};
+
 namespace {
 
 // 0: not asked yet.
@@ -25,11 +28,18 @@ bool IsWholePages(const void* address, size_t length) {
   return ((static_cast<size_t>(Int(address)) | length) & (PageSize() - 1)) == 0;
 }
 
+// At `address`, or anywhere.
+long Map(void* address, size_t length, int protection, int flags, long file = -1) {
+  const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
+                              flags, file, 0);
+  TakePlace();
+  return result;
+}
+
 // Where the kernel's pages are smaller, what it maps may begin anywhere in ours.
 void* MapAligned(size_t length, int protection, int flags) {
   const size_t more = length + PageSize();
-  const long result = Syscall(__NR_mmap, 0, static_cast<long>(more), protection,
-                              MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  const long result = Map(nullptr, more, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags);
   if (Failed(result)) return nullptr;
   const size_t begin = static_cast<size_t>(result);
   const size_t aligned = (begin + PageSize() - 1) & ~(PageSize() - 1);
@@ -41,8 +51,7 @@ void* MapAligned(size_t length, int protection, int flags) {
 void* MapOrNull(void* address, size_t length, int protection, int flags) {
   if (is_pretended && address == nullptr) return MapAligned(length, protection, flags);
   if (address != nullptr && !IsWholePages(address, length)) return nullptr;
-  const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
-                              MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  const long result = Map(address, length, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags);
   return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
@@ -75,8 +84,7 @@ int MapSecretSized(size_t length, size_t file_size, bool inherit, void** mapped,
   }
   long place = -1;
   if (error == 0) {
-    place = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE, MAP_SHARED,
-                    file, 0);
+    place = Map(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, file);
     if (Failed(place)) error = Error(place);
   }
   struct stat status = {};
@@ -123,6 +131,7 @@ void SetDumped(void* address, size_t length, bool dumped) {
 void Unmap(void* address, size_t length) {
   // Fails only when the map count is spent in the middle of a mapping: the
   // pages then stay ours, unused, which is the best that can be had.
+  LeavePlace();
   Syscall(__NR_munmap, Int(address), static_cast<long>(length));
 }
 
@@ -135,8 +144,8 @@ int Unreserve(void* address, size_t length) {
 
 int UnreserveSecret(void* address, size_t length) {
   if (!IsWholePages(address, length)) return EINVAL;
-  const int error = Error(Syscall(__NR_mmap, Int(address), static_cast<long>(length), PROT_NONE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0));
+  const int error = Error(Map(address, length, PROT_NONE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED));
   if (error == 0) return 0;
   // Nobody else's mapping may come to lie there.
   if (error != EAGAIN) return Forbid(address, length) == 0 ? EBUSY : error;
@@ -160,8 +169,8 @@ void* MapAnonymous(size_t length) {
 }
 
 void* MapShared(size_t length) {
-  const long result = Syscall(__NR_mmap, 0, static_cast<long>(length), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  const long result =
+      Map(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
   return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
@@ -199,6 +208,7 @@ namespace {
 
 int MoveOver(void* from, size_t length, void* to, size_t new_length) {
   if (!IsWholePages(to, new_length)) return EINVAL;
+  LeavePlace();
   const long result =
       Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(new_length),
               MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
@@ -214,6 +224,7 @@ int Move(void* from, void* to, size_t length) { return MoveOver(from, length, to
 int Relocate(void* from, size_t length, void* to, size_t new_length) {
   const long between = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
                                static_cast<long>(length), MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  TakePlace();
   if (Failed(between)) return Error(between);
   void* const pages = reinterpret_cast<void*>(between);
   const int error = MoveOver(pages, length, to, new_length);

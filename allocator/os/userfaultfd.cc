@@ -157,6 +157,7 @@ int MoveAway(void* from, void* to, size_t length) {
 int Alias(void* address, size_t length, void** alias) {
   const long result =
       Syscall(__NR_mremap, Int(address), 0, static_cast<long>(length), MREMAP_MAYMOVE);
+  TakePlace();
   if (Failed(result)) return Error(result);
   *alias = reinterpret_cast<void*>(result);
   return 0;
