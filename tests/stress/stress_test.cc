@@ -24,6 +24,7 @@ namespace {
 
 constexpr unsigned kThreads = 8;
 constexpr int kGenerations = 4;  // Threads end and others take over their objects.
+constexpr int kMostGenerations = 40;  // On a machine so busy that there was too little of something.
 
 void RunGeneration(Cells& cells, Counts& counts, Limits& limits, uint64_t seed, double seconds) {
   std::atomic<bool> stop = false;
@@ -83,7 +84,10 @@ int Run(double seconds) {
   const auto cells = std::make_unique<Cells>();
   Counts counts;
   Limits limits(seed);
-  for (int i = 0; i < kGenerations; ++i) {
+  const auto seen_all = [&] {
+    return counts.refused > 0 && counts.forks > 0 && counts.converted > 0;
+  };
+  for (int i = 0; i < kGenerations || (!seen_all() && i < kMostGenerations); ++i) {
     RunGeneration(*cells, counts, limits, seed + kThreads * static_cast<uint64_t>(i),
                   seconds / kGenerations);
   }
