@@ -292,7 +292,7 @@ void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
 }
 
 void Heap::Forget() SA_NO_THREAD_SAFETY {
-  for (Bin& bin : bins_) bin.Forget();
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Forget();
   large_.Forget();
 }
 

@@ -66,7 +66,7 @@ class Heap {
   // Fork takes all of the heap's locks, in rank order.
   void LockAll();
   void UnlockAll();
-  // The child starts over without slabs and large objects.
+  // The child starts over without slabs and large objects; it has those of size zero.
   void Forget();
 
  private:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "allocator/entry/entry.h"
+#include "allocator/heap/standard_heaps.h"
 #include "tests/unit/child.h"
 #include "tests/unit/promote/range.h"
 
@@ -45,6 +46,23 @@ TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
                 for (void*& object : objects) memset(object, 1, 100);
                 for (void*& object : objects) entry::Free(object, {0, nullptr});
                 return 0;
+              });
+            }),
+            0);
+}
+
+// What has no contents is no secret, whoever asked for it: the child goes on where its parent was.
+TEST(ForkPolicy, DenyKeepsObjectsOfSizeZero) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              void* const object = secalloc_malloc(0);
+              return InChild([&] {
+                const size_t used = zero_size_pages.usage().used_bytes[0].get();
+                void* const another = secalloc_malloc(0);
+                if (zero_size_pages.usage().used_bytes[0].get() != used) return 1;
+                secalloc_free(object);
+                secalloc_free(another);
+                return zero_size_pages.usage().used_bytes[0].get() == used ? 0 : 2;
               });
             }),
             0);
