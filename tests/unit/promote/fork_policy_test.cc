@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "allocator/entry/entry.h"
 #include "allocator/heap/standard_heaps.h"
@@ -45,6 +46,29 @@ TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
                 for (void*& object : objects) object = entry::Allocate(100, {0, nullptr});
                 for (void*& object : objects) memset(object, 1, 100);
                 for (void*& object : objects) entry::Free(object, {0, nullptr});
+                return 0;
+              });
+            }),
+            0);
+}
+
+// The place of what the child does not have can't even be reserved then.
+TEST(ForkPolicy, DenyWithMoreAddressSpaceInUseThanAllowed) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              char* objects[100];
+              for (char*& object : objects) object = static_cast<char*>(secalloc_malloc(8000));
+              struct rlimit old;
+              if (getrlimit(RLIMIT_AS, &old) != 0) return 50;
+              const struct rlimit little = {1 << 20, old.rlim_max};
+              if (setrlimit(RLIMIT_AS, &little) != 0) return 51;
+              if (InChild([&] { return *objects[0]; }) != -SIGSEGV) return 52;
+              return InChild([&] {
+                if (setrlimit(RLIMIT_AS, &old) != 0) return 53;
+                for (char* const object : objects) secalloc_free(object);
+                for (char*& object : objects) object = static_cast<char*>(secalloc_malloc(8000));
+                for (char* const object : objects) memset(object, 1, 8000);
+                for (char* const object : objects) secalloc_free(object);
                 return 0;
               });
             }),
