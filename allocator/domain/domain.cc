@@ -42,9 +42,13 @@ constinit Domain secret_domain("secret", secret_heap, process_record.domains[0])
 
 void* Domain::Allocate(size_t request, size_t alignment) {
   if (IsImpossible(request, alignment)) return nullptr;
+  int error = 0;
+  if (request == 0) {
+    Heap& heap = heap_.first_bin() == kDomainBins ? secret_heap : heap_;
+    return heap.AllocateZeroSize(alignment, &error);
+  }
   if (for_secrets_) SettleBudget();
   const os::KeyOpened opened(key());
-  int error = 0;
   void* object = heap_.AllocateAligned(request, alignment, &error);
   if (object == nullptr && for_secrets_) {
     // What waits for reuse, in other sizes, may make room.

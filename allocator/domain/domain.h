@@ -19,8 +19,8 @@ class Domain {
   constexpr Domain(const char* name, Heap& heap, DomainRecord& record)
       : name_(name), heap_(heap), record_(record) {}
 
-  // Zeroed memory for `request` > 0 bytes, or null: then errno is to be ENOMEM.
-  // Alignment: a power of two.
+  // Zeroed memory, or null: then errno is to be ENOMEM. Alignment: a power of two. Of size zero:
+  // nobody's memory, and in no created domain.
   [[nodiscard]] void* Allocate(size_t request, size_t alignment);
 
   // The same with pages to itself: see Heap. Never less protected than the domain.

@@ -97,6 +97,9 @@ void OnPrepare() SA_NO_THREAD_SAFETY {
   if (state.threaded && _IO_list_lock != nullptr) _IO_list_lock();
   LockEverything();
   state.copy_error = 0;
+  SecretDomains::ForEach(
+      [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().pages().KeepFromChildren(); });
+  promoter.KeepFromChildren();
   SecretDomains::ForEach(FillCopy);
   if (state.copy_error == 0 && IsPromotedCopied()) state.copy_error = promoter.FillCopies();
 }

@@ -90,11 +90,6 @@ void* AllocateSlow(size_t size, Call call) {
   if (void* const object = AllocateFast(size, call.first_bin)) return object;
   if (!Start()) return OutOfMemory();
   if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate(size));
-  if (size == 0) {
-    int error;
-    void* const object = DomainFor(call).heap().AllocateZeroSize(&error);
-    return OrOutOfMemory(object);
-  }
   return OrOutOfMemory(DomainFor(call).Allocate(size, 1));
 }
 
@@ -147,11 +142,7 @@ void* AllocateIn(Domain& domain, size_t size, size_t alignment) {
   }
   if (!Start()) return OutOfMemory();
   if (size > PTRDIFF_MAX - alignment) return OutOfMemory();
-  if (size > 0 || alignment > kGranule) {
-    return OrOutOfMemory(domain.Allocate(std::max<size_t>(size, 1), alignment));
-  }
-  int error;
-  return OrOutOfMemory(secret_heap.AllocateZeroSize(&error));
+  return OrOutOfMemory(domain.Allocate(size, alignment));
 }
 
 void* ResizeIn(Domain& domain, void* object, size_t size, const void* caller) {
@@ -195,7 +186,7 @@ void* AllocateAligned(size_t alignment, size_t size, Call call) {
   if (ServedByPeer(call)) return OrOutOfMemory(peer->allocate_aligned(alignment, size));
   if (alignment <= kGranule) return AllocateSlow(size, call);
   if (!Start()) return OutOfMemory();
-  return OrOutOfMemory(DomainFor(call).Allocate(std::max<size_t>(size, 1), alignment));
+  return OrOutOfMemory(DomainFor(call).Allocate(size, alignment));
 }
 
 void FreeFrom(Domain& domain, void* object, const void* caller) {
@@ -216,7 +207,8 @@ void* AllocateOwnPages(Domain& domain, size_t size, size_t alignment, bool at_en
     return nullptr;
   }
   if (!Start()) return OutOfMemory();
-  return OrOutOfMemory(domain.AllocateOwnPages(std::max<size_t>(size, 1), alignment, at_end));
+  return OrOutOfMemory(size == 0 ? domain.Allocate(0, alignment)
+                                 : domain.AllocateOwnPages(size, alignment, at_end));
 }
 
 size_t UsableSize(const void* object, Call call) {
@@ -229,8 +221,7 @@ size_t UsableSize(const void* object, Call call) {
 void FreeSizedSlow(void* object, size_t size, Call call) {
   if (object == nullptr || FreeFast(object, size)) return;
   ObjectInfo info;
-  // An aligned object of size zero holds one byte.
-  if (Inspect(object, call.caller, &info) && info.size != size && !(size == 0 && info.size == 1)) {
+  if (Inspect(object, call.caller, &info) && info.size != size) {
     Fault(FaultKind::kWrongSize, call.caller);
   }
   FreeSlow(object, call);

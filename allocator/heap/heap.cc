@@ -143,22 +143,6 @@ int Heap::Reserve(size_t request, size_t count) {
   return bins_[size_class].Reserve(first_bin_ + size_class, pages_, count);
 }
 
-void* Heap::AllocateZeroSize(int* error) {
-  const unsigned bin = first_bin_ + kZeroClass;
-  void* const slot = bins_[kZeroClass].TakeOne(bin, zero_size_pages, error);
-  if (slot == nullptr) return nullptr;
-  uint8_t* const shadow = space.ShadowOf(slot);
-  SA_CHECK(LoadShadow(shadow) == bin);
-  SetLive(shadow, bin);
-  return slot;
-}
-
-void Heap::FreeZeroSize(void* object) {
-  const unsigned bin = first_bin_ + kZeroClass;
-  StoreShadow(space.ShadowOf(object), static_cast<uint8_t>(bin));
-  bins_[kZeroClass].GiveOne(zero_size_pages, object);
-}
-
 // --- Free --------------------------------------------------------------------------
 
 void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
@@ -185,7 +169,7 @@ bool FreeChecked(void* object, const void* caller) {
   const unsigned bin = BinOf(object, state & ~kLive);
   if (bin == kForgottenBin) return true;  // The parent's object: nothing of it is here.
   if (IsZeroSize(bin)) {
-    (bin >= kSecretBins ? secret_heap : ordinary_heap).FreeZeroSize(object);
+    (bin >= kSecretBins ? secret_heap : ordinary_heap).FreeZeroSize(object, caller);
     return true;
   }
   Heap& heap = HeapOf(object, bin);
@@ -308,7 +292,7 @@ void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
 }
 
 void Heap::Forget() SA_NO_THREAD_SAFETY {
-  for (Bin& bin : bins_) bin.Forget();
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Forget();
   large_.Forget();
 }
 

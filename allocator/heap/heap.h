@@ -38,9 +38,9 @@ class Heap {
   // kernel. 0, or an errno value and nothing changed.
   [[nodiscard]] int Reserve(size_t request, size_t count);
 
-  // Objects of size zero: inaccessible slots, of either heap.
-  [[nodiscard]] void* AllocateZeroSize(int* error);
-  void FreeZeroSize(void* object);
+  // Objects of size zero, which nobody can access; not of created domains.
+  [[nodiscard]] void* AllocateZeroSize(size_t alignment, int* error);
+  void FreeZeroSize(void* object, const void* caller);
 
   // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
   void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
@@ -66,7 +66,7 @@ class Heap {
   // Fork takes all of the heap's locks, in rank order.
   void LockAll();
   void UnlockAll();
-  // The child starts over without slabs and large objects.
+  // The child starts over without slabs and large objects; it has those of size zero.
   void Forget();
 
  private:
@@ -79,6 +79,7 @@ class Heap {
   PageHeap& pages_;
   Bin bins_[kClasses];  // kZeroClass: over zero_size_pages
   LargeStore large_;
+  std::atomic<void*> waiting_zero_size_{nullptr};
   // Whatever order they are seen in will do, and a lost count.
   std::atomic<size_t> balanced_bytes_{0};  // of slab pages
   std::atomic<unsigned> refills_{0};

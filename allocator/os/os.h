@@ -26,7 +26,8 @@ void PretendPageSize(size_t bytes);
 void Unmap(void* address, size_t length);
 [[nodiscard]] int Unreserve(void* address, size_t length);
 // ... of MapSecret. EBUSY: RLIMIT_AS is below what is in use, or map entries are spent; the pages
-// stay, inaccessible, until something is mapped over them.
+// stay, inaccessible, until something is mapped over them. ENOMEM: so it is where they are absent,
+// in a child, and others may map there.
 [[nodiscard]] int UnreserveSecret(void* address, size_t length);
 
 // Reserved pages become readable, writable and zero. ENOMEM: overcommit or map count.

@@ -40,7 +40,7 @@ struct Arena {
   bool whole;       // one run fills it, it leaves when that is freed; no buddy
   bool reserved;    // stays until the page heap ends
   std::atomic<bool> sealed;  // the kernel lets nobody change its mapping: it stays, as it is
-  bool littered;    // something of its source stays where it was: nobody else may come there
+  bool littered;    // some of it could not be reserved again: nobody may come there
   bool exhausted;   // its source makes no more of its pages ready; until some are freed
   Buddy buddy;
   Arena* next;      // in the page heap's list

@@ -17,7 +17,8 @@
 // Fork: arenas of the secret source are absent in a child (MADV_DONTFORK). A copy is
 // mapped, charged and faulted in before fork (MakeCopies), filled with every lock held
 // (FillCopies), and moved into place by the child (AdoptCopies). Only pages in use are
-// copied. While a fork is under way each new arena brings its copy along.
+// copied. While a fork is under way each new arena brings its copy along. KeepFromChildren sees to
+// it that no program has undone MADV_DONTFORK.
 //
 // Key: all pages may lie under a protection key, copies for a child too. Then functions that ask a
 // source for pages, or touch them, are called with the key open (os::KeyOpened).
@@ -137,6 +138,7 @@ class PageHeap {
 
   // Fork, in this order; see above. MakeCopies: 0 or errno, all or nothing.
   [[nodiscard]] int MakeCopies();
+  void KeepFromChildren() SA_REQUIRES(mutex_);
   [[nodiscard]] int FillCopies() SA_REQUIRES(mutex_);
   void DropCopies() SA_REQUIRES(mutex_);
   void AdoptCopies() SA_REQUIRES(mutex_);

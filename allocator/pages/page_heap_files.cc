@@ -83,7 +83,7 @@ void PageHeap::ForgetFiles(Arena* arena) {
 
 Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
   // A child about to be made has copies of what is there now.
-  if (arena->file_pages == 0 || arena->reserved || fork_under_way_ ||
+  if (arena->file_pages == 0 || arena->reserved || fork_under_way_ || arena->littered ||
       arena->sealed.load(std::memory_order_relaxed)) {
     return 0;
   }
@@ -95,6 +95,7 @@ Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
     for (Pages page = first; page < first + count; ++page) arena->info[page].prepared = false;
     UnmapPages(arena, first, count);
     released += count;
+    if (arena->littered) break;
   }
   if (released == 0) return 0;
   arena->absent += released;
@@ -158,7 +159,8 @@ bool PageHeap::RefillAny(const Source& source, Pages needed) {
   if (fork_under_way_) return false;
   for (Arena* const arena : arenas_) {
     const bool may = arena->absent != 0 && arena->source == &source && arena->file_pages != 0 &&
-                     !arena->exhausted && !arena->sealed.load(std::memory_order_relaxed);
+                     !arena->exhausted && !arena->littered &&
+                     !arena->sealed.load(std::memory_order_relaxed);
     if (may && RefillIn(arena, needed)) return true;
   }
   return false;

@@ -103,6 +103,17 @@ int PageHeap::MakeCopies() {
   return error;
 }
 
+// Where it is refused (a sandbox) the pages are as they were made: absent.
+void PageHeap::KeepFromChildren() {
+  for (Arena* const arena : arenas_) {
+    if (!IsAbsentInChild(*arena)) continue;
+    (void)ForEachPresentStretch(*arena, [arena](Pages first, Pages count) {
+      (void)os::KeepFromChildren(arena->AddressOf(first), BytesOf(count));
+      return 0;
+    });
+  }
+}
+
 int PageHeap::FillCopies() {
   for (Arena* const arena : arenas_) {
     if (!IsAbsentInChild(*arena) || !AnyInUse(*arena)) continue;

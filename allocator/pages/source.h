@@ -27,8 +27,8 @@ class Source {
 
   // Reserved space becomes this source's pages, all zero, charged to its limits.
   [[nodiscard]] virtual int Map(void* address, size_t length) const = 0;
-  // ... and reserved space again. Contents are gone. False: something stays there, inaccessible,
-  // that only Map takes away.
+  // ... and reserved space again. Contents are gone. False: that was refused, and something stays
+  // there, or nothing and others may map there: nobody of us may come there again.
   [[nodiscard]] virtual bool Unmap(void* address, size_t length) const = 0;
 
   // Makes pages ready before they are first handed out, so that touching them

@@ -19,9 +19,7 @@ constinit const SparseSource sparse_source;
 constinit const InaccessibleSource inaccessible_source;
 
 bool CommonSource::Unmap(void* address, size_t length) const {
-  // Fails only for want of a map entry: pages that stay must not be forgotten.
-  SA_CHECK(os::Unreserve(address, length) == 0);
-  return true;
+  return os::Unreserve(address, length) == 0;
 }
 
 int CommonSource::Guard(void* address, size_t length) const { return os::Forbid(address, length); }
@@ -53,11 +51,8 @@ int SecretSource::Map(void* address, size_t length) const {
 }
 
 bool SecretSource::Unmap(void* address, size_t length) const {
-  const int error = os::UnreserveSecret(address, length);
-  // Otherwise another thread mapped something in between: that must not be ours.
-  SA_CHECK(error == 0 || error == EBUSY);
   secret_limit.Release(length);
-  return error == 0;
+  return os::UnreserveSecret(address, length) == 0;
 }
 
 int SecretSource::Prepare(void* address, size_t length) const {
@@ -69,7 +64,7 @@ int LockedSource::Map(void* address, size_t length) const {
   if (error != 0) return error;
   error = os::LockUndumped(address, length);
   if (error == 0 && in_child() == InChild::kAbsent) error = os::KeepFromChildren(address, length);
-  if (error != 0) (void)Unmap(address, length);  // Never false.
+  if (error != 0) SA_CHECK(Unmap(address, length));  // It was reserved a moment ago.
   return error;
 }
 

@@ -64,6 +64,7 @@ class Promoter {
   // Fork; see page_heap.h. Copies are made under fork=share, too: the program's own data and other
   // objects share these pages.
   [[nodiscard]] int MakeCopies();
+  void KeepFromChildren() SA_REQUIRES(mutex_);
   [[nodiscard]] int FillCopies() SA_REQUIRES(mutex_);
   void DropCopies() SA_REQUIRES(mutex_);
   void AdoptCopies() SA_REQUIRES(mutex_);

@@ -72,8 +72,16 @@ int Promoter::MakeCopies() {
   return error;
 }
 
+// As of arenas. Unless it is known where the pages are now, others may lie there.
+void Promoter::KeepFromChildren() {
+  if (registry_.Reconcile() != 0) return;
+  for (size_t i = 0; i < registry_.count(); ++i) {
+    (void)os::KeepFromChildren(registry_.piece(i).address(), registry_.piece(i).bytes());
+  }
+}
+
+// MakeCopies() or KeepFromChildren() has just looked what there is.
 int Promoter::FillCopies() {
-  (void)registry_.Reconcile();  // Without it MakeCopies() has seen the same a moment ago.
   for (size_t i = 0; i < registry_.count(); ++i) {
     const Piece& piece = registry_.piece(i);
     PromotedFile& file = registry_.FileOf(piece);

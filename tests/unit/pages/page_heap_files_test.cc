@@ -109,6 +109,25 @@ TEST_F(FilesTest, WhatIsRefusedStaysAway) {
   ExpectMapped(0);
 }
 
+// Each file whose place can't be reserved again is lost: one is enough.
+TEST_F(FilesTest, NobodyComesWhereSomethingStayed) {
+  const std::vector<Run> kept = FillAndKeep({0});
+  first_.Litter();
+  EXPECT_EQ(heap_.Trim(), BytesOf(kFile));
+  EXPECT_EQ(heap_.Trim(), 0u);
+  ExpectMapped(512 - kFile);
+  const uintptr_t lost = first_.unmapped().back();
+  std::vector<Run> runs;
+  for (int i = 0; i < 512 / kFile; ++i) {
+    runs.push_back(Take(4));
+    EXPECT_NE(Address(runs.back().address()), lost);
+  }
+  EXPECT_NE(runs.back().arena, kept[0].arena);
+  for (const Run& run : runs) heap_.Give(run);
+  heap_.Give(kept[0]);
+  ExpectMapped(0);
+}
+
 TEST_F(FilesTest, WhatIsReservedStays) {
   ASSERT_EQ(heap_.Reserve(512), 0);
   const Run run = Take(0);

@@ -109,6 +109,7 @@ TEST_P(EachStep, OfAPromotionIsRolledBack) {
       EXPECT_EQ(error, refusal.happened() ? ENOMEM : 0);
       CheckUntouched(range, protection, !refusal.happened(), writer.get());
       EXPECT_EQ(test::Descriptors(), descriptors);
+      EXPECT_TRUE(test::ReadPool().zero);
       if (refusal.happened()) {
         secalloc_trim();
         EXPECT_EQ(test::Stats().arena_bytes, 0u);
@@ -136,6 +137,7 @@ TEST_P(EachStep, OfADemotionLeavesTheRestSecret) {
       step_hook = nullptr;
       EXPECT_EQ(error, refusal.happened() ? ENOMEM : 0);
       EXPECT_EQ(test::Descriptors(), descriptors);
+      EXPECT_TRUE(test::ReadPool().zero);
       bool secret_before = true;
       for (size_t page = 0; page < kPages; ++page) {
         EXPECT_EQ(test::ProtectionOf(range.at(page)), protection);

@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "allocator/entry/entry.h"
+#include "allocator/heap/standard_heaps.h"
 #include "tests/unit/child.h"
 #include "tests/unit/promote/range.h"
 
@@ -45,6 +47,46 @@ TEST(ForkPolicy, DenyLeavesTheHeapWhole) {
                 for (void*& object : objects) memset(object, 1, 100);
                 for (void*& object : objects) entry::Free(object, {0, nullptr});
                 return 0;
+              });
+            }),
+            0);
+}
+
+// The place of what the child does not have can't even be reserved then.
+TEST(ForkPolicy, DenyWithMoreAddressSpaceInUseThanAllowed) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              char* objects[100];
+              for (char*& object : objects) object = static_cast<char*>(secalloc_malloc(8000));
+              struct rlimit old;
+              if (getrlimit(RLIMIT_AS, &old) != 0) return 50;
+              const struct rlimit little = {1 << 20, old.rlim_max};
+              if (setrlimit(RLIMIT_AS, &little) != 0) return 51;
+              if (InChild([&] { return *objects[0]; }) != -SIGSEGV) return 52;
+              return InChild([&] {
+                if (setrlimit(RLIMIT_AS, &old) != 0) return 53;
+                for (char* const object : objects) secalloc_free(object);
+                for (char*& object : objects) object = static_cast<char*>(secalloc_malloc(8000));
+                for (char* const object : objects) memset(object, 1, 8000);
+                for (char* const object : objects) secalloc_free(object);
+                return 0;
+              });
+            }),
+            0);
+}
+
+// What has no contents is no secret, whoever asked for it: the child goes on where its parent was.
+TEST(ForkPolicy, DenyKeepsObjectsOfSizeZero) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              void* const object = secalloc_malloc(0);
+              return InChild([&] {
+                const size_t used = zero_size_pages.usage().used_bytes[0].get();
+                void* const another = secalloc_malloc(0);
+                if (zero_size_pages.usage().used_bytes[0].get() != used) return 1;
+                secalloc_free(object);
+                secalloc_free(another);
+                return zero_size_pages.usage().used_bytes[0].get() == used ? 0 : 2;
               });
             }),
             0);

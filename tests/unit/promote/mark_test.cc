@@ -150,6 +150,7 @@ class Freed : public testing::Test {
   }
   void ExpectNothingSecret() const {
     EXPECT_EQ(test::Stats().promoted_bytes, before_.promoted_bytes);
+    EXPECT_TRUE(test::ReadPool().zero);
     secalloc_trim();
     EXPECT_EQ(test::Stats().arena_bytes, before_.arena_bytes);
   }

@@ -96,6 +96,20 @@ TEST_P(ByMethod, LeavesNothingBehind) {
   EXPECT_EQ(Stats().arena_bytes, 0u);
 }
 
+TEST_P(ByMethod, LeavesNoContentsInThePool) {
+  for (const int protection : {PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE}) {
+    const Range range(25);
+    ASSERT_EQ(range.Advise(Secret()), 0);
+    ASSERT_EQ(mprotect(range.begin(), range.bytes(), protection), 0);
+    ASSERT_EQ(range.Advise(Normal()), 0);
+    const PoolContents pool = ReadPool();
+    EXPECT_EQ(pool.bytes, 25 * kPage);
+    EXPECT_EQ(pool.bytes, Stats().promotion_pool_bytes);
+    EXPECT_TRUE(pool.zero) << protection;
+    secalloc_trim();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Methods, ByMethod, testing::ValuesIn(kMethods));
 
 // A pipe that was given a page by vmsplice(2) shows what is in the old page now.

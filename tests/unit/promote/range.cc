@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
@@ -95,6 +96,23 @@ bool IsReadableByOthers(const void* address) {
   close(result[1]);
   waitpid(child, nullptr, 0);
   return readable != 0;
+}
+
+PoolContents ReadPool() {
+  PoolContents pool;
+  os::MappingReader reader;
+  os::Mapping mapping;
+  while (reader.Next(&mapping)) {
+    struct secalloc_info info;
+    const char* const begin = reinterpret_cast<const char*>(mapping.begin);
+    if (!mapping.secret || secalloc_query(begin, &info) != 0 || info.ours || info.promoted != 0) {
+      continue;
+    }
+    const size_t bytes = mapping.end - mapping.begin;
+    pool.bytes += bytes;
+    pool.zero &= std::all_of(begin, begin + bytes, [](char byte) { return byte == 0; });
+  }
+  return pool;
 }
 
 struct secalloc_stats Stats() {

@@ -56,6 +56,13 @@ bool IsReadableByOthers(const void* address);
 
 struct secalloc_stats Stats();
 
+// What the kernel shows of the pool: secret mappings that are neither promoted nor an arena's.
+struct PoolContents {
+  size_t bytes = 0;
+  bool zero = true;
+};
+PoolContents ReadPool();
+
 // Of this process, now.
 size_t Descriptors();
 size_t Mappings();
