@@ -4,8 +4,8 @@
 #include "allocator/api/advice.h"
 #include "allocator/api/query.h"
 #include "allocator/api/redirect.h"
-#include "allocator/api/report.h"
 #include "allocator/api/result.h"
+#include "allocator/api/stats.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 

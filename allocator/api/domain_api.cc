@@ -5,8 +5,8 @@
 
 #include "allocator/api/protection.h"
 #include "allocator/api/redirect.h"
-#include "allocator/api/report.h"
 #include "allocator/api/result.h"
+#include "allocator/api/stats.h"
 #include "allocator/base/system_page.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/lockdown.h"
