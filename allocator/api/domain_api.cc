@@ -17,8 +17,10 @@ using namespace secure_alloc;
 
 namespace {
 
-constexpr size_t kReservePercent = 160;     // a slot in a slab of one may fill 5/8 of its pages
-constexpr size_t kReservePages = 8;         // ... of the longest slot, at an arena's end
+// As the header counts objects, one in a slab of its own may fill 5/8 of its pages; and at an arena's
+// end less than the pages of the longest slot may be left.
+constexpr size_t kReservePercent = 160;
+constexpr size_t kReservePages = 8;
 
 CreatedDomain* Created(secalloc_domain* domain) { return reinterpret_cast<CreatedDomain*>(domain); }
 
