@@ -17,8 +17,8 @@ using namespace secure_alloc;
 
 namespace {
 
-// As the header counts objects, one in a slab of its own may fill 5/8 of its pages; and at an arena's
-// end less than the pages of the longest slot may be left.
+// As the header counts objects, one in a slab of its own may fill 5/8 of its pages; and at an
+// arena's end less than the pages of the longest slot may be left.
 constexpr size_t kReservePercent = 160;
 constexpr size_t kReservePages = 8;
 
