@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -138,14 +137,12 @@ class Secrets {
 
 // --- What children do ----------------------------------------------------------------------------
 
-template <typename InChild>
-int ForkAndWait(InChild in_child) {
-  const pid_t child = fork();
-  if (child == 0) {
+template <typename Body>
+int ForkAndWait(Body body) {
+  return InChild([&] {
     alarm(kHungSeconds / 2);
-    _exit(in_child());
-  }
-  return Wait(child);
+    return body();
+  });
 }
 
 // 0, or what is wrong. The parent waits: what they share is at rest.
@@ -235,9 +232,8 @@ void FactsOfBareChildren(const char* way, pid_t (*make_child)()) {
     for (const secalloc_fork policy :
          {SECALLOC_FORK_COPY, SECALLOC_FORK_DENY, SECALLOC_FORK_SHARE}) {
       const Secret& secret = secrets.OfPolicy(policy);
-      pid_t child = make_child();
-      if (child == 0) _exit(*const_cast<volatile char*>(secret.bytes));
-      const int read = Wait(child);
+      const int read =
+          InChild(make_child, [&] { return *const_cast<volatile char*>(secret.bytes); });
       ++children;
       if (policy == SECALLOC_FORK_SHARE) {
         shared += read == secrets.value();
@@ -245,12 +241,10 @@ void FactsOfBareChildren(const char* way, pid_t (*make_child)()) {
       }
       ++expected;
       faulted += read == -SIGSEGV;
-      child = make_child();
-      if (child == 0) {
-        *const_cast<volatile char*>(secret.bytes) = 1;
-        _exit(0);
-      }
-      faulted_writing += Wait(child) == -SIGSEGV;
+      faulted_writing += InChild(make_child, [&] {
+                           *const_cast<volatile char*>(secret.bytes) = 1;
+                           return 0;
+                         }) == -SIGSEGV;
     }
   }
   const std::string name = way;
@@ -285,7 +279,7 @@ void FactsOfNewPrograms(const char* way, pid_t (*start)()) {
   Secrets secrets(5);
   secrets.Change();
   int good = 0;
-  for (int i = 0; i < kPrograms; ++i) good += Wait(start()) == 0;
+  for (int i = 0; i < kPrograms; ++i) good += EndOf(start()) == 0;
   const std::string name = way;
   Fact(name + ": programs have secrets of their own", good == kPrograms);
   Fact(name + ": the parent's secrets are as they were", secrets.Hold());

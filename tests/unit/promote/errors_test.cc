@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "tests/unit/child.h"
 #include "tests/unit/promote/range.h"
 
 namespace secure_alloc::test {
@@ -244,7 +244,7 @@ TEST(Ebusy, UnsharedWhileAChildHasTheOldPages) {
   ExpectRefused(range, EBUSY, kSecret | SECALLOC_UNSHARED);
   EXPECT_TRUE(range.IsIntact());
   close(hold[1]);
-  waitpid(child, nullptr, 0);
+  EXPECT_EQ(EndOf(child), 0);
   EXPECT_EQ(range.Advise(kSecret | SECALLOC_UNSHARED), 0);
   EXPECT_TRUE(range.IsIntact());
   close(hold[0]);
