@@ -17,11 +17,9 @@ constinit StepHook step_hook = nullptr;
 
 namespace {
 
-constexpr int kAccess = os::kReadable | os::kWritable;
-
 int MakeAccessible(char* pages, size_t length, int protection) {
-  if (protection == kAccess) return 0;
-  return Refused(Step::kAccess) ?: os::ProtectAs(pages, length, kAccess);
+  if (protection == os::kReadWrite) return 0;
+  return Refused(Step::kAccess) ?: os::ProtectAs(pages, length, os::kReadWrite);
 }
 
 bool IsScarcity(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
@@ -158,7 +156,7 @@ int Converter::FillAndPlace(char* place, int protection, char* secret, OldPages&
     if (shared) return EBUSY;
   }
   if (const int error = LeavePins(old); error != 0) return error;
-  if (protection != kAccess) {
+  if (protection != os::kReadWrite) {
     const int error = Refused(Step::kAccess) ?: os::ProtectAs(secret, old.length, protection);
     if (error != 0) return error;
   }
@@ -181,10 +179,10 @@ int Converter::Promote(char* place, size_t length, int protection, char* secret,
   }
   error = FillAndPlace(place, protection, secret, old, unshared);
   if (error != 0) {
-    if (protection != kAccess) {
+    if (protection != os::kReadWrite) {
       // Ranges of their own: no map entry is needed.
       SA_CHECK(old.ProtectAs(protection) == 0);
-      SA_CHECK(os::ProtectAs(secret, length, kAccess) == 0);
+      SA_CHECK(os::ProtectAs(secret, length, os::kReadWrite) == 0);
     }
     WipeBytes(secret, length);
     old.MoveBack(place);
@@ -205,7 +203,7 @@ int Converter::Promote(char* place, size_t length, int protection, char* secret,
 int Converter::PlaceWatched(char* place, size_t length, int protection, char* fresh) {
   if (const int error = OpenFaults(method_, kDemote); error != 0) return error;
   int error = Refused(Step::kWatch) ?: os::WatchFaults(faults_[kDemote], fresh, length);
-  if (error == 0 && protection != kAccess) {
+  if (error == 0 && protection != os::kReadWrite) {
     error = Refused(Step::kAccess) ?: os::ProtectAs(fresh, length, protection);
   }
   if (error != 0) return error;
@@ -218,7 +216,9 @@ int Converter::FillWatched(char* place, size_t length, int protection, char* sec
   if (error != 0) {
     // The rest goes back, before anyone who waits for it runs on.
     char* const rest = secret + *done;
-    if (protection != kAccess) SA_CHECK(os::ProtectAs(rest, length - *done, protection) == 0);
+    if (protection != os::kReadWrite) {
+      SA_CHECK(os::ProtectAs(rest, length - *done, protection) == 0);
+    }
     SA_CHECK(os::Move(rest, place + *done, length - *done) == 0);
   }
   if (*done > 0) os::UnwatchFaults(faults_[kDemote], place, *done);
@@ -231,7 +231,7 @@ int Converter::PlaceStopped(char* place, size_t length, int protection, char* fr
   if (const int error = Refused(Step::kStop) ?: os::StopThreads(); error != 0) return error;
   std::memcpy(fresh, secret, length);
   int error = 0;
-  if (protection != kAccess) {
+  if (protection != os::kReadWrite) {
     error = Refused(Step::kAccess) ?: os::ProtectAs(fresh, length, protection);
   }
   if (error == 0) error = Refused(Step::kPlace) ?: os::Move(fresh, place, length);

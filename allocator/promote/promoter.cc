@@ -21,8 +21,6 @@ constinit Promoter promoter(secret_budget);
 
 namespace {
 
-constexpr int kAccess = os::kReadable | os::kWritable;
-
 void ReleasePromoted(void* address, size_t length) {
   promoter.Release(Address(address), Address(address) + length);
 }
@@ -227,7 +225,7 @@ void Promoter::Release(uintptr_t begin, uintptr_t end) {
     void* alias;
     // Without a map entry, or sealed, they stay secret for now, and are zero.
     if (registry_.Reserve() && os::Alias(pages, length, &alias) == 0) {
-      if (os::MapAnonymousOver(pages, length, kAccess) == 0) {
+      if (os::MapAnonymousOver(pages, length, os::kReadWrite) == 0) {
         KeepOrUnmap(index, at, until, static_cast<char*>(alias));
       } else {
         os::Unmap(alias, length);
