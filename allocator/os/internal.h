@@ -2,12 +2,14 @@
 #pragma once
 
 #include <asm/unistd.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <time.h>
 
 #include <cstdint>
 
+#include "allocator/os/os.h"
 #include "allocator/os/syscall.h"
 
 namespace secure_alloc::os {
@@ -17,9 +19,23 @@ inline long Int(const void* pointer) { return reinterpret_cast<long>(pointer); }
 // What the kernel has, whatever a test pretends: PageSize() is for everybody else.
 inline size_t KernelPage() { return getauxval(AT_PAGESZ); }
 
+inline bool IsWholePages(const void* address, size_t length) {
+  return ((static_cast<size_t>(Int(address)) | length) & (PageSize() - 1)) == 0;
+}
+
 // Of a raw system call: did it fail, and the errno value.
 inline bool Failed(long result) { return result < 0 && result > -4096; }
 inline int Error(long result) { return result < 0 ? static_cast<int>(-result) : 0; }
+
+// Of what the kernel has just mapped, which may begin anywhere in a page that is pretended.
+inline int AdviseFresh(void* address, size_t length, int advice) {
+  return Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), advice));
+}
+
+// A descriptor, or minus the errno value.
+inline long OpenToRead(const char* path) {
+  return Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
+}
 
 // What rt_sigaction(2) takes.
 struct KernelSigaction {
@@ -28,6 +44,10 @@ struct KernelSigaction {
   void (*restorer)();
   uint64_t mask;
 };
+
+// What a thread does about a signal, by /proc. kNone: it can't be asked, without a descriptor say.
+enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded, kNone };
+Answer AskThread(uint32_t thread, int signal);
 
 // While it lives `signal` is blocked; one that was raised in between by this thread is
 // taken back. For calls that answer with a signal where an errno value will do.

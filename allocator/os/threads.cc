@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include <cstring>
+
 #include "allocator/os/internal.h"
 #include "allocator/os/live.h"
 
@@ -23,6 +25,21 @@ uint32_t ThreadOf(const char* name) {
     thread = thread * 10 + static_cast<uint32_t>(*name - '0');
   }
   return thread;
+}
+
+char* Append(char* to, const char* text) {
+  while (*text != '\0') *to++ = *text++;
+  return to;
+}
+
+char* Append(char* to, uint32_t number) {
+  if (number >= 10) to = Append(to, number / 10);
+  *to++ = static_cast<char>('0' + number % 10);
+  return to;
+}
+
+Answer AnswerFor(long result) {
+  return result == -ENOENT || result == -ESRCH ? Answer::kHasEnded : Answer::kNone;
 }
 
 }  // namespace
@@ -47,6 +64,29 @@ int ForEachThread(int (*visit)(uint32_t, void*), void* argument) {
   }
   Syscall(__NR_close, folder);  // Read only: nothing can be lost.
   return error;
+}
+
+// The first thread stays as a zombie while others run.
+Answer AskThread(uint32_t thread, int signal) {
+  char path[48];
+  *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
+  const long file = OpenToRead(path);
+  if (Failed(file)) return AnswerFor(file);
+  char text[2048];
+  const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
+  Syscall(__NR_close, file);  // Read only.
+  if (size <= 0) return AnswerFor(size);
+  text[size] = '\0';
+  if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
+  constexpr char kName[] = "SigBlk:\t";
+  const char* at = std::strstr(text, kName);
+  if (at == nullptr) return Answer::kTakesSignal;
+  // Sixteen digits, the highest signal first.
+  const int from_right = (signal - 1) / 4;
+  const char digit = at[sizeof kName - 1 + 15 - from_right];
+  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+  const bool blocks = (value >> ((signal - 1) % 4) & 1) != 0;
+  return blocks ? Answer::kBlocksSignal : Answer::kTakesSignal;
 }
 
 uintptr_t RobustListOf(uint32_t thread) {
