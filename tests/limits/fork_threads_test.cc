@@ -9,7 +9,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/limits/policy_secrets.h"
 #include "tests/limits/support.h"
 
 extern char** environ;
@@ -30,110 +30,6 @@ constexpr int kForks = 700;  // in each of the three processes
 constexpr int kForkers = 3;
 constexpr int kNesting = 4;
 constexpr unsigned kHungSeconds = 280;
-
-// --- Domains of each policy ----------------------------------------------------------------------
-
-struct Place {
-  secalloc_domain* domain;  // null: the standard one
-  secalloc_fork fork;
-};
-std::vector<Place> places;
-
-void MakePlaces(secalloc_fork standard) {
-  places.push_back({nullptr, standard});
-  for (const secalloc_fork fork : {SECALLOC_FORK_COPY, SECALLOC_FORK_DENY, SECALLOC_FORK_SHARE}) {
-    const secalloc_domain_config config = {.name = "threads", .quota = 0,
-                                           .fallback = SECALLOC_FALLBACK_NONE, .fork = fork,
-                                           .flags = 0, .reserved = {}};
-    places.push_back({secalloc_domain_create(&config), fork});
-  }
-}
-
-// --- Objects of one thread -----------------------------------------------------------------------
-
-struct Secret {
-  char* bytes;
-  size_t size;
-  const Place* place;
-
-  bool Holds(char value) const {
-    for (size_t i = 0; i < size; ++i) {
-      if (bytes[i] != value) return false;
-    }
-    return true;
-  }
-};
-
-class Secrets {
- public:
-  explicit Secrets(unsigned seed) : random_(seed) {
-    for (const Place& place : places) {
-      for (int i = 0; i < 2; ++i) secrets_.push_back(Allocate(place));
-    }
-  }
-  ~Secrets() {
-    for (const Secret& secret : secrets_) secalloc_free(secret.bytes);
-  }
-
-  // Some objects anew, and all of them written.
-  void Change() {
-    for (int i = 0; i < 3; ++i) {
-      Secret& secret = secrets_[Random() % secrets_.size()];
-      secalloc_free(secret.bytes);
-      secret = Allocate(*secret.place);
-    }
-    Write(static_cast<char>(value_ + 1));
-  }
-  void Write(char value) {
-    value_ = value;
-    for (const Secret& secret : secrets_) memset(secret.bytes, value, secret.size);
-  }
-  // Whole, but for those of a policy.
-  bool Hold(secalloc_fork except = SECALLOC_FORK_DEFAULT) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != except && !secret.Holds(value_)) return false;
-    }
-    return true;
-  }
-  bool Hold(secalloc_fork only, char value) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork == only && !secret.Holds(value)) return false;
-    }
-    return true;
-  }
-  const Secret& OfPolicy(secalloc_fork fork) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork == fork) return secret;
-    }
-    abort();
-  }
-  void WriteInChild(char value) {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != SECALLOC_FORK_DENY) memset(secret.bytes, value, secret.size);
-    }
-  }
-  void FreeInChild() {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != SECALLOC_FORK_SHARE) secalloc_free(secret.bytes);
-    }
-    secrets_.clear();
-  }
-  char value() const { return value_; }
-  unsigned Random() { return (random_ = random_ * 1103515245 + 12345) >> 8; }
-
- private:
-  Secret Allocate(const Place& place) {
-    const size_t size = 1 + Random() % (Random() % 64 == 0 ? 40000 : 1500);
-    char* const bytes = static_cast<char*>(secalloc_domain_malloc(place.domain, size));
-    if (bytes == nullptr) abort();
-    memset(bytes, value_, size);
-    return {bytes, size, &place};
-  }
-
-  unsigned random_;
-  char value_ = 1;
-  std::vector<Secret> secrets_;
-};
 
 // --- What children do ----------------------------------------------------------------------------
 
