@@ -37,6 +37,10 @@ inline long OpenToRead(const char* path) {
   return Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
 }
 
+// What a status file of /proc has in the line of a field, such as "VmLck": without blanks, and cut
+// to `size`. 0 or an errno value; ENODATA: there is no such line.
+[[nodiscard]] int ReadStatus(const char* path, const char* field, char* value, size_t size);
+
 // What rt_sigaction(2) takes.
 struct KernelSigaction {
   void (*handler)(int);

@@ -2,8 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include <cstring>
-
 #include "allocator/os/internal.h"
 #include "allocator/os/live.h"
 
@@ -38,8 +36,9 @@ char* Append(char* to, uint32_t number) {
   return to;
 }
 
-Answer AnswerFor(long result) {
-  return result == -ENOENT || result == -ESRCH ? Answer::kHasEnded : Answer::kNone;
+// Of a thread that can't be asked.
+Answer AnswerFor(int error) {
+  return error == ENOENT || error == ESRCH ? Answer::kHasEnded : Answer::kNone;
 }
 
 }  // namespace
@@ -66,27 +65,18 @@ int ForEachThread(int (*visit)(uint32_t, void*), void* argument) {
   return error;
 }
 
-// The first thread stays as a zombie while others run.
 Answer AskThread(uint32_t thread, int signal) {
-  char path[48];
+  char path[48], value[24];
   *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
-  const long file = OpenToRead(path);
-  if (Failed(file)) return AnswerFor(file);
-  char text[2048];
-  const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
-  Syscall(__NR_close, file);  // Read only.
-  if (size <= 0) return AnswerFor(size);
-  text[size] = '\0';
-  if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
-  constexpr char kName[] = "SigBlk:\t";
-  const char* at = std::strstr(text, kName);
-  if (at == nullptr) return Answer::kTakesSignal;
+  int error = ReadStatus(path, "State", value, sizeof value);
+  // The first thread stays as a zombie while others run.
+  if (error == 0 && value[0] == 'Z') return Answer::kHasEnded;
+  if (error == 0) error = ReadStatus(path, "SigBlk", value, sizeof value);
+  if (error != 0) return AnswerFor(error);
   // Sixteen digits, the highest signal first.
-  const int from_right = (signal - 1) / 4;
-  const char digit = at[sizeof kName - 1 + 15 - from_right];
-  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  const bool blocks = (value >> ((signal - 1) % 4) & 1) != 0;
-  return blocks ? Answer::kBlocksSignal : Answer::kTakesSignal;
+  const char digit = value[15 - (signal - 1) / 4];
+  const int four = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+  return (four >> ((signal - 1) % 4) & 1) != 0 ? Answer::kBlocksSignal : Answer::kTakesSignal;
 }
 
 uintptr_t RobustListOf(uint32_t thread) {
