@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "allocator/api/arenas.h"
-#include "allocator/api/report.h"
+#include "allocator/api/stats.h"
 #include "allocator/base/text.h"
 #include "allocator/heap/standard_heaps.h"
 #include "preload/exports.h"

@@ -14,7 +14,8 @@ STRESS_SECONDS=10
 declare -A TESTS=(
   [asan]='//tests/unit/slab:slab_test //tests/unit/pages:page_heap_test
     //tests/unit/heap:large_test //tests/unit/heap:resize_test //tests/unit/domain:options_test
-    //tests/unit/promote:promoter_test //tests/stress:stress_test'
+    //tests/unit/promote:promoter_test //tests/unit/promote:program_test
+    //tests/stress:stress_test'
   [tsan]='//tests/unit/base:mutex_test //tests/unit/heap:cross_thread_test
     //tests/unit/heap:thread_cache_test //tests/unit/domain:fork_test //tests/stress:stress_test'
 )

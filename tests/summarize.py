@@ -5,7 +5,8 @@ NAME, with the two words behind it, is one more test. Prints the end of each fai
 reason for a skip, and as the last line `N passed, N failed[, N skipped]`. Exits 1 if any failed.
 
 A test whose log has a line beginning "SKIP: kernel: " or "SKIP: machine: " is skipped. One that
-skips for another reason has failed, and so has one that Bazel says nothing of.
+skips for another reason has failed, and so has one that skips without a word, as GoogleTest can,
+and one that Bazel says nothing of.
 """
 
 import json
@@ -15,6 +16,7 @@ import urllib.parse
 
 LOG_LINES = 40
 ACCEPTED = ("SKIP: kernel: ", "SKIP: machine: ")
+GOOGLETEST_SKIP = "[  SKIPPED ]"
 
 
 def read(path):
@@ -43,6 +45,8 @@ def classify(passed, text):
     if not passed:
         end = "\n".join(text.splitlines()[-LOG_LINES:])
         return "failed", end or "no log: it was not built or not run; see above"
+    if GOOGLETEST_SKIP in text and not skips:
+        return "failed", "skipped without a line that begins SKIP: and says why"
     if refused:
         return "failed", "\n".join(refused) + "\nskipped for another reason than kernel or machine"
     return ("skipped", "\n".join(skips)) if skips else ("passed", "")

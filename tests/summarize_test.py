@@ -73,6 +73,15 @@ class Summarize(unittest.TestCase):
         self.assertEqual((status, last), (0, "0 passed, 0 failed, 2 skipped"))
         self.assertIn("no memfd_secret", output)
 
+    def test_a_skip_of_googletest_needs_a_reason(self):
+        skipped = "[ RUN      ] A.B\na_test.cc:1: Skipped\n{}\n[  SKIPPED ] A.B (0 ms)\n"
+        self.bazel_test("//a:a", "PASSED", skipped.format("SKIP: kernel: no mseal(2)"))
+        self.assertEqual(self.summary()[:2], (0, "0 passed, 0 failed, 1 skipped"))
+        self.bazel_test("//a:b", "PASSED", skipped.format("no AVX2 here"))
+        status, last, output = self.summary()
+        self.assertEqual((status, last), (1, "0 passed, 1 failed, 1 skipped"))
+        self.assertIn("failed: //a:b", output)
+
     def test_other_skips_are_failures(self):
         self.bazel_test("//a:a", "PASSED", "SKIP: no redis here\nSKIP: kernel: old\n")
         status, last, output = self.summary()

@@ -4,7 +4,8 @@
 #include "allocator/api/advice.h"
 #include "allocator/api/query.h"
 #include "allocator/api/redirect.h"
-#include "allocator/api/report.h"
+#include "allocator/api/result.h"
+#include "allocator/api/stats.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 
@@ -20,16 +21,8 @@ constinit const Redirect* redirect = nullptr;
 
 namespace {
 
-int Result(int error) {
-  if (error == 0) return 0;
-  errno = error;
-  return -1;
-}
-
 // Advice makes mappings.
 bool GrowthIsLocked() { return (LockedDown() & kLockGrowth) != 0; }
-
-int Invalid() { return Result(EINVAL); }
 
 }  // namespace
 
@@ -65,14 +58,14 @@ SA_EXPORT size_t secalloc_usable_size(const void* ptr) {
 
 SA_EXPORT int secalloc_query(const void* addr, struct secalloc_info* out) {
   SA_REDIRECT(query, addr, out);
-  if (out == nullptr) return Invalid();
+  if (out == nullptr) return Result(EINVAL);
   Query(addr, out);
   return 0;
 }
 
 SA_EXPORT int secalloc_stats(struct secalloc_stats* out) {
   SA_REDIRECT(stats, out);
-  if (out == nullptr) return Invalid();
+  if (out == nullptr) return Result(EINVAL);
   CollectStats(out);
   return 0;
 }

@@ -5,7 +5,8 @@
 
 #include "allocator/api/protection.h"
 #include "allocator/api/redirect.h"
-#include "allocator/api/report.h"
+#include "allocator/api/result.h"
+#include "allocator/api/stats.h"
 #include "allocator/base/system_page.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/lockdown.h"
@@ -16,8 +17,10 @@ using namespace secure_alloc;
 
 namespace {
 
-constexpr size_t kReservePercent = 160;     // a slot in a slab of one may fill 5/8 of its pages
-constexpr size_t kReservePages = 8;         // ... of the longest slot, at an arena's end
+// As the header counts objects, one in a slab of its own may fill 5/8 of its pages; and at an
+// arena's end less than the pages of the longest slot may be left.
+constexpr size_t kReservePercent = 160;
+constexpr size_t kReservePages = 8;
 
 CreatedDomain* Created(secalloc_domain* domain) { return reinterpret_cast<CreatedDomain*>(domain); }
 
@@ -25,18 +28,13 @@ Domain& DomainBehind(secalloc_domain* domain) {
   return domain == nullptr ? secret_domain : Created(domain)->domain();
 }
 
-int Fail(int error) {
-  errno = error;
-  return -1;
-}
-
 // What the kernel says, in the words of the public header.
 int ReservationError(int error) {
   switch (error) {
     case 0: return 0;
-    case EAGAIN: case EFAULT: case EMFILE: return Fail(EAGAIN);
-    case ENOSYS: case EPERM: return Fail(EOPNOTSUPP);
-    default: return Fail(ENOMEM);
+    case EAGAIN: case EFAULT: case EMFILE: return EAGAIN;
+    case ENOSYS: case EPERM: return EOPNOTSUPP;
+    default: return ENOMEM;
   }
 }
 
@@ -104,8 +102,8 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
 
 SA_EXPORT int secalloc_domain_destroy(secalloc_domain* domain) {
   SA_REDIRECT(domain_destroy, domain);
-  if (domain == nullptr) return Fail(EINVAL);
-  if ((LockedDown() & kLockMaps) != 0) return Fail(EPERM);
+  if (domain == nullptr) return Result(EINVAL);
+  if ((LockedDown() & kLockMaps) != 0) return Result(EPERM);
   CreatedDomain::Delete(Created(domain));
   return 0;
 }
@@ -151,17 +149,16 @@ SA_EXPORT void* secalloc_domain_alloc_pages(secalloc_domain* domain, size_t alig
 
 SA_EXPORT int secalloc_protect(void* ptr, int prot) {
   SA_REDIRECT(protect, ptr, prot);
-  if (!IsProtection(prot)) return Fail(EINVAL);
-  if ((LockedDown() & kLockMaps) != 0) return Fail(EPERM);
-  const int error = SetAccess(ptr, AccessOf(prot), __builtin_return_address(0));
-  return error == 0 ? 0 : Fail(error);
+  if (!IsProtection(prot)) return Result(EINVAL);
+  if ((LockedDown() & kLockMaps) != 0) return Result(EPERM);
+  return Result(SetAccess(ptr, AccessOf(prot), __builtin_return_address(0)));
 }
 
 SA_EXPORT int secalloc_domain_access(secalloc_domain* domain, int prot) {
   SA_REDIRECT(domain_access, domain, prot);
-  if (!IsProtection(prot)) return Fail(EINVAL);
+  if (!IsProtection(prot)) return Result(EINVAL);
   const unsigned key = DomainBehind(domain).key();
-  if (key == os::kNoKey) return Fail(EOPNOTSUPP);
+  if (key == os::kNoKey) return Result(EOPNOTSUPP);
   os::SetAccessBy(key, KeyAccessOf(prot));
   return 0;
 }
@@ -173,25 +170,25 @@ SA_EXPORT int secalloc_domain_get_access(secalloc_domain* domain) {
 
 SA_EXPORT int secalloc_domain_stats(secalloc_domain* domain, struct secalloc_stats* out) {
   SA_REDIRECT(domain_stats, domain, out);
-  if (out == nullptr) return Fail(EINVAL);
+  if (out == nullptr) return Result(EINVAL);
   CollectStats(DomainBehind(domain), out);
   return 0;
 }
 
 SA_EXPORT int secalloc_reserve(secalloc_domain* domain, size_t bytes) {
   SA_REDIRECT(reserve, domain, bytes);
-  if (bytes == 0) return Fail(EINVAL);
-  if ((LockedDown() & kLockGrowth) != 0) return Fail(EPERM);
-  if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Fail(ENOMEM);
+  if (bytes == 0) return Result(EINVAL);
+  if ((LockedDown() & kLockGrowth) != 0) return Result(EPERM);
+  if (!entry::Start() || bytes > SIZE_MAX / kReservePercent) return Result(ENOMEM);
   const size_t pages =
       (bytes * kReservePercent / 100 >> kPageShift) + (1 + kReservePages) * SystemPage();
-  return ReservationError(DomainBehind(domain).ReservePages(pages));
+  return Result(ReservationError(DomainBehind(domain).ReservePages(pages)));
 }
 
 SA_EXPORT int secalloc_reserve_objects(secalloc_domain* domain, size_t count, size_t size) {
   SA_REDIRECT(reserve_objects, domain, count, size);
-  if (size == 0) return Fail(EINVAL);
-  if ((LockedDown() & kLockGrowth) != 0) return Fail(EPERM);
-  if (!entry::Start()) return Fail(ENOMEM);
-  return ReservationError(DomainBehind(domain).ReserveObjects(size, count));
+  if (size == 0) return Result(EINVAL);
+  if ((LockedDown() & kLockGrowth) != 0) return Result(EPERM);
+  if (!entry::Start()) return Result(ENOMEM);
+  return Result(ReservationError(DomainBehind(domain).ReserveObjects(size, count)));
 }

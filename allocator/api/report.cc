@@ -1,15 +1,11 @@
 #include "allocator/api/report.h"
 
-#include "allocator/api/advice.h"
 #include "allocator/api/arenas.h"
+#include "allocator/api/stats.h"
 #include "allocator/base/bits.h"
 #include "allocator/base/text.h"
-#include "allocator/domain/created_domain.h"
-#include "allocator/domain/default_budget.h"
 #include "allocator/entry/entry.h"
 #include "allocator/os/os.h"
-#include "allocator/promote/promoter.h"
-#include "allocator/record/record.h"
 
 namespace secure_alloc {
 namespace {
@@ -138,68 +134,6 @@ uint32_t original_process = 0;
 [[gnu::constructor]] void RememberProcess() { original_process = os::ProcessId(); }
 
 }  // namespace
-
-namespace {
-
-constexpr auto kSecret = static_cast<unsigned>(Protection::kSecret);
-constexpr auto kLocked = static_cast<unsigned>(Protection::kLocked);
-
-void AddDomain(const DomainRecord& record, Stats* stats) {
-  const PageRecord& pages = record.pages;
-  stats->domains += 1;
-  stats->secret_arenas += pages.arenas[kSecret].get();
-  stats->secret_bytes += pages.mapped_bytes[kSecret].get();
-  stats->secret_used_bytes += pages.used_bytes[kSecret].get();
-  stats->locked_arenas += pages.arenas[kLocked].get();
-  stats->locked_bytes += pages.mapped_bytes[kLocked].get();
-  stats->locked_used_bytes += pages.used_bytes[kLocked].get();
-  stats->faulted_pages += pages.faulted_pages.get();
-  stats->degraded_arenas += pages.fallback_arenas.get();
-  stats->degraded_allocations += record.degraded_objects.get();
-  stats->refused_allocations += record.refused_objects.get();
-  stats->unguarded_objects += pages.unguarded_runs.get();
-  stats->protection_keys += record.keys.get();
-  stats->fork_copied_pages += pages.copied_pages.get();
-}
-
-void AddPromotion(Stats* stats) {
-  const PromotionUsage promotion = promoter.GetUsage();
-  stats->promoted_bytes = promotion.bytes;
-  stats->promotion_pool_bytes = promotion.pool_bytes;
-  stats->promotions = promotion.promotions;
-  stats->demotions = promotion.demotions;
-  stats->promotion_method = NameOf(promoter.BestMethod());
-}
-
-void AddBudget(const BudgetRecord& budget, Stats* stats) {
-  stats->budget_bytes = budget.limit.get();
-  stats->arena_bytes = budget.used.get();
-  stats->high_water_bytes = budget.high_water.get();
-}
-
-}  // namespace
-
-void CollectStats(Stats* stats) {
-  *stats = {};
-  SettleBudget();
-  {
-    MutexLock lock(SecretDomains::mutex());
-    SecretDomains::ForEach([stats](Domain& domain) { AddDomain(domain.record(), stats); });
-  }
-  // First, for it may find that promoted memory has been unmapped.
-  AddPromotion(stats);
-  AddBudget(process_record.domains[0].budget, stats);
-  for (const PageRecord* pages : {&process_record.ordinary_slabs, &process_record.ordinary_large}) {
-    stats->ordinary_bytes += pages->used_bytes[static_cast<unsigned>(Protection::kPlain)].get();
-    stats->unguarded_objects += pages->unguarded_runs.get();
-  }
-}
-
-void CollectStats(Domain& domain, Stats* stats) {
-  *stats = {};
-  AddDomain(domain.record(), stats);
-  AddBudget(domain.record().budget, stats);
-}
 
 void WriteStatsAtExit() {
   const Options& options = entry::CurrentOptions();

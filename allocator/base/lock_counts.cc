@@ -17,7 +17,8 @@ struct LockEntry {
 
 namespace {
 
-constexpr unsigned kEntries = 256;  // Two heaps of 41 bins, and a few.
+// For each bin of the two heaps with thread caches, and the few other locks.
+constexpr unsigned kEntries = 256;
 
 constinit LockEntry entries[kEntries];
 constinit std::atomic<unsigned> used{0};

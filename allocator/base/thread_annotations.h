@@ -13,5 +13,4 @@
 #define SA_REQUIRES(...) SA_ANNOTATE(requires_capability(__VA_ARGS__))
 #define SA_ACQUIRE(...) SA_ANNOTATE(acquire_capability(__VA_ARGS__))
 #define SA_RELEASE(...) SA_ANNOTATE(release_capability(__VA_ARGS__))
-#define SA_EXCLUDES(...) SA_ANNOTATE(locks_excluded(__VA_ARGS__))
 #define SA_NO_THREAD_SAFETY SA_ANNOTATE(no_thread_safety_analysis)

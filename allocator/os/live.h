@@ -14,6 +14,7 @@ namespace secure_alloc::os {
 
 // As PROT_READ, PROT_WRITE, PROT_EXEC.
 inline constexpr int kReadable = 1, kWritable = 2, kExecutable = 4;
+inline constexpr int kReadWrite = kReadable | kWritable;
 
 struct Mapping {
   uintptr_t begin;

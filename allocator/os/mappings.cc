@@ -1,38 +1,17 @@
 // /proc/thread-self/maps and the like, read without memory of our own.
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cstring>
-#include <iterator>
 
 #include "allocator/os/internal.h"
 #include "allocator/os/live.h"
-
-#ifndef MADV_COLD
-#define MADV_COLD 20
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 
 namespace secure_alloc::os {
 namespace {
 
 static_assert(kReadable == PROT_READ && kWritable == PROT_WRITE && kExecutable == PROT_EXEC);
-
-int OpenRead(const char* path, int* file) {
-  const long result = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
-  if (Failed(result)) return Error(result);
-  *file = static_cast<int>(result);
-  return 0;
-}
-
-bool IsZeroPage(const char* page) {
-  return page[0] == 0 && std::memcmp(page, page + 1, KernelPage() - 1) == 0;
-}
 
 // Reads a number and steps over it.
 uint64_t Number(const char** at, unsigned base) {
@@ -93,7 +72,12 @@ void Parse(const char* at, Mapping* mapping) {
 }  // namespace
 
 MappingReader::MappingReader(uintptr_t from, const char* path) : from_(from) {
-  error_ = OpenRead(path, &file_);
+  const long result = OpenToRead(path);
+  if (Failed(result)) {
+    error_ = Error(result);
+  } else {
+    file_ = static_cast<int>(result);
+  }
 }
 
 MappingReader::~MappingReader() {
@@ -211,51 +195,6 @@ int FindMapping(uintptr_t address, Mapping* mapping, bool* locked, bool* undumpe
     }
   }
   return reader.error() != 0 ? reader.error() : ENOMEM;
-}
-
-bool IsLocked(void* page) {
-  // The one advice that changes nothing but the order of reclaim, and that locked
-  // mappings refuse.
-  return Syscall(__NR_madvise, Int(page), static_cast<long>(KernelPage()), MADV_COLD) == -EINVAL;
-}
-
-void UnlockEmpty(void* address, size_t length) {
-  Syscall(__NR_munlock, Int(address), static_cast<long>(length));  // No split, so no failure.
-  Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_DONTNEED);  // Nor here.
-}
-
-int TryRead(void* address, size_t length) {
-  const int error =
-      Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), MADV_POPULATE_READ));
-  // EINVAL: before Linux 5.14, when there were no guards.
-  return error == EFAULT || error == EHWPOISON ? EINVAL : error == ENOMEM ? ENOMEM : 0;
-}
-
-int IsSharedWithOthers(const void* address, size_t length, bool* shared) {
-  *shared = false;
-  int file;
-  if (const int error = OpenRead("/proc/thread-self/pagemap", &file); error != 0) return error;
-  constexpr uint64_t kPresent = uint64_t{1} << 63, kOnlyHere = uint64_t{1} << 56;
-  const char* page = static_cast<const char*>(address);
-  const char* const end = page + length;
-  const size_t kernel_page = KernelPage();
-  int error = 0;
-  while (page < end && !*shared && error == 0) {
-    uint64_t entries[64];
-    const size_t wanted =
-        std::min(static_cast<size_t>(end - page) / kernel_page, std::size(entries));
-    const long got = Syscall(__NR_pread64, file, Int(entries), static_cast<long>(wanted * 8),
-                             Int(page) / static_cast<long>(kernel_page) * 8);
-    if (got == -EINTR) continue;
-    if (got <= 0) error = got == 0 ? EIO : Error(got);
-    for (long i = 0; i < got / 8; ++i, page += kernel_page) {
-      // The page of zeros that all processes share tells nothing.
-      const bool others = (entries[i] & (kPresent | kOnlyHere)) == kPresent;
-      *shared |= others && !IsZeroPage(page);
-    }
-  }
-  Syscall(__NR_close, file);  // As above.
-  return error;
 }
 
 }  // namespace secure_alloc::os

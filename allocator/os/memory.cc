@@ -1,7 +1,5 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <cstring>
@@ -9,10 +7,6 @@
 #include "allocator/os/internal.h"
 #include "allocator/os/live.h"
 #include "allocator/os/os.h"
-
-#ifndef __NR_memfd_secret
-#define __NR_memfd_secret 447
-#endif
 
 namespace secure_alloc::os {
 
@@ -23,18 +17,6 @@ namespace {
 // 0: not asked yet.
 constinit std::atomic<size_t> page_size{0};
 constinit bool is_pretended = false;
-
-bool IsWholePages(const void* address, size_t length) {
-  return ((static_cast<size_t>(Int(address)) | length) & (PageSize() - 1)) == 0;
-}
-
-// At `address`, or anywhere.
-long Map(void* address, size_t length, int protection, int flags, long file = -1) {
-  const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
-                              flags, file, 0);
-  TakePlace();
-  return result;
-}
 
 // Where the kernel's pages are smaller, what it maps may begin anywhere in ours.
 void* MapAligned(size_t length, int protection, int flags) {
@@ -55,11 +37,6 @@ void* MapOrNull(void* address, size_t length, int protection, int flags) {
   return Failed(result) ? nullptr : reinterpret_cast<void*>(result);
 }
 
-// Of what the kernel has just mapped.
-int AdviseFresh(void* address, size_t length, int advice) {
-  return Error(Syscall(__NR_madvise, Int(address), static_cast<long>(length), advice));
-}
-
 int Advise(void* address, size_t length, int advice) {
   return IsWholePages(address, length) ? AdviseFresh(address, length, advice) : EINVAL;
 }
@@ -67,39 +44,6 @@ int Advise(void* address, size_t length, int advice) {
 int Protect(void* address, size_t length, int protection) {
   if (!IsWholePages(address, length)) return EINVAL;
   return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
-}
-
-// Pages of a new file of `file_size` bytes, anywhere: with MAP_FIXED the kernel would unmap the
-// place, then refuse, and leave a hole for anybody to fill.
-int MapSecretSized(size_t length, size_t file_size, bool inherit, void** mapped, uint64_t* inode) {
-  const long file = Syscall(__NR_memfd_secret, O_CLOEXEC);
-  if (Failed(file)) return Error(file);
-  int error;
-  {
-    SignalHeld file_size_signal(SIGXFSZ);
-    error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(file_size)));
-    if (error == EFBIG && file_size > length) {
-      error = Error(Syscall(__NR_ftruncate, file, static_cast<long>(length)));
-    }
-  }
-  long place = -1;
-  if (error == 0) {
-    place = Map(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, file);
-    if (Failed(place)) error = Error(place);
-  }
-  struct stat status = {};
-  if (error == 0 && inode != nullptr) error = Error(Syscall(__NR_fstat, file, Int(&status)));
-  Syscall(__NR_close, file);  // The mapping keeps the file; nothing to do about an error.
-  void* const pages = reinterpret_cast<void*>(place);
-  if (error == 0) error = AdviseFresh(pages, length, MADV_DONTDUMP);
-  if (error == 0 && !inherit) error = AdviseFresh(pages, length, MADV_DONTFORK);
-  if (error != 0) {
-    if (!Failed(place)) Unmap(pages, length);
-    return error;
-  }
-  *mapped = pages;
-  if (inode != nullptr) *inode = status.st_ino;
-  return 0;
 }
 
 }  // namespace
@@ -186,55 +130,6 @@ int Discard(void* address, size_t length) {
   return 0;
 }
 
-int MapSecret(void* address, size_t length, bool inherit, void** mapped) {
-  void* pages;
-  int error = MapSecretSized(length, length, inherit, &pages, nullptr);
-  if (error != 0) return error;
-  if (address != nullptr) error = Move(pages, address, length);
-  if (error != 0) {
-    Unmap(pages, length);
-    return error;
-  }
-  *mapped = address != nullptr ? address : pages;
-  return 0;
-}
-
-int MapSecretFile(size_t length, bool inherit, void** mapped, uint64_t* inode) {
-  constexpr size_t kRoomToGrow = size_t{1} << 40;
-  return MapSecretSized(length, kRoomToGrow, inherit, mapped, inode);
-}
-
-namespace {
-
-int MoveOver(void* from, size_t length, void* to, size_t new_length) {
-  if (!IsWholePages(to, new_length)) return EINVAL;
-  LeavePlace();
-  const long result =
-      Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(new_length),
-              MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
-  return Failed(result) ? Error(result) : 0;
-}
-
-}  // namespace
-
-int Move(void* from, void* to, size_t length) { return MoveOver(from, length, to, length); }
-
-// By a place in between: what refuses to move over another mapping has unmapped that first, and
-// any thread's mmap(2) could come to lie there.
-int Relocate(void* from, size_t length, void* to, size_t new_length) {
-  const long between = Syscall(__NR_mremap, Int(from), static_cast<long>(length),
-                               static_cast<long>(length), MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-  TakePlace();
-  if (Failed(between)) return Error(between);
-  void* const pages = reinterpret_cast<void*>(between);
-  const int error = MoveOver(pages, length, to, new_length);
-  if (error != 0 && Move(pages, from, length) != 0) {
-    std::memcpy(from, pages, length);
-    Unmap(pages, length);
-  }
-  return error;
-}
-
 int TryMove() {
   char* const pages =
       static_cast<char*>(MapOrNull(nullptr, 2 * PageSize(), PROT_NONE, MAP_NORESERVE));
@@ -273,6 +168,16 @@ int FaultIn(void* address, size_t length) {
     *page = 0;
   }
   return 0;
+}
+
+int ProtectAs(void* address, size_t length, int protection) {
+  return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
+}
+
+int MapAnonymousOver(void* address, size_t length, int protection) {
+  const long result = Map(address, length, protection,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED);
+  return Failed(result) ? Error(result) : 0;
 }
 
 }  // namespace secure_alloc::os

@@ -42,7 +42,7 @@ void WriteStderr(const char* text, size_t length) {
 
 size_t ReadFile(const char* path, char* text, size_t size) {
   size_t length = 0;
-  const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC);
+  const long file = OpenToRead(path);
   if (!Failed(file)) {
     while (length + 1 < size) {
       const long n =

@@ -68,22 +68,20 @@ namespace {
 
 // The number in a line of /proc/self/status, or 0.
 size_t FromStatus(const char* field) {
-  char text[2048];
-  if (ReadFile("/proc/self/status", text, sizeof text) == 0) return 0;
-  const char* at = std::strstr(text, field);
-  if (at == nullptr) return 0;
+  char value[32];
+  if (ReadStatus("/proc/self/status", field, value, sizeof value) != 0) return 0;
   size_t number = 0;
-  for (at += std::strlen(field); *at == ' ' || *at == '\t'; ++at) {
+  for (const char* at = value; *at >= '0' && *at <= '9'; ++at) {
+    number = number * 10 + static_cast<size_t>(*at - '0');
   }
-  for (; *at >= '0' && *at <= '9'; ++at) number = number * 10 + static_cast<size_t>(*at - '0');
   return number;
 }
 
 }  // namespace
 
-size_t LockedMemory() { return FromStatus("\nVmLck:") * 1024; }
+size_t LockedMemory() { return FromStatus("VmLck") * 1024; }
 
-size_t Threads() { return FromStatus("\nThreads:"); }
+size_t Threads() { return FromStatus("Threads"); }
 
 bool MayLockAnyAmount() {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};

@@ -1,9 +1,6 @@
 // Stopping all other threads by a signal.
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/futex.h>
-
-#include <cstring>
 
 #include "allocator/os/internal.h"
 #include "allocator/os/live.h"
@@ -108,46 +105,6 @@ int TakeSignal() {
   return EBUSY;
 }
 
-char* Append(char* to, const char* text) {
-  while (*text != '\0') *to++ = *text++;
-  return to;
-}
-
-char* Append(char* to, uint32_t number) {
-  if (number >= 10) to = Append(to, number / 10);
-  *to++ = static_cast<char>('0' + number % 10);
-  return to;
-}
-
-enum class Answer { kTakesSignal, kBlocksSignal, kHasEnded, kNone };
-
-Answer AnswerFor(long result) {
-  return result == -ENOENT || result == -ESRCH ? Answer::kHasEnded : Answer::kNone;
-}
-
-// kNone: without a descriptor to spare, say. The first thread stays as a zombie while others run.
-Answer Ask(uint32_t thread) {
-  char path[48];
-  *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
-  const long file = Syscall(__NR_openat, AT_FDCWD, Int(path), O_RDONLY | O_CLOEXEC, 0);
-  if (Failed(file)) return AnswerFor(file);
-  char text[2048];
-  const long size = Syscall(__NR_read, file, Int(text), sizeof text - 1);
-  Syscall(__NR_close, file);  // Read only.
-  if (size <= 0) return AnswerFor(size);
-  text[size] = '\0';
-  if (std::strstr(text, "\nState:\tZ") != nullptr) return Answer::kHasEnded;
-  constexpr char kName[] = "SigBlk:\t";
-  const char* at = std::strstr(text, kName);
-  if (at == nullptr) return Answer::kTakesSignal;
-  // Sixteen digits, the highest signal first.
-  const int from_right = (stop.signal - 1) / 4;
-  const char digit = at[sizeof kName - 1 + 15 - from_right];
-  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  const bool blocks = (value >> ((stop.signal - 1) % 4) & 1) != 0;
-  return blocks ? Answer::kBlocksSignal : Answer::kTakesSignal;
-}
-
 uint64_t Now() {
   struct timespec now = {};
   Syscall(__NR_clock_gettime, CLOCK_MONOTONIC, Int(&now));
@@ -159,7 +116,7 @@ uint64_t Now() {
 Answer AskUntilUnblocked(uint32_t thread) {
   const uint64_t deadline = Now() + kPatience;
   for (;;) {
-    const Answer answer = Ask(thread);
+    const Answer answer = AskThread(thread, stop.signal);
     if (answer != Answer::kBlocksSignal || Now() > deadline) return answer;
     struct timespec moment = {0, 100'000};
     Syscall(__NR_nanosleep, Int(&moment), 0);

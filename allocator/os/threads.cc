@@ -25,6 +25,22 @@ uint32_t ThreadOf(const char* name) {
   return thread;
 }
 
+char* Append(char* to, const char* text) {
+  while (*text != '\0') *to++ = *text++;
+  return to;
+}
+
+char* Append(char* to, uint32_t number) {
+  if (number >= 10) to = Append(to, number / 10);
+  *to++ = static_cast<char>('0' + number % 10);
+  return to;
+}
+
+// Of a thread that can't be asked.
+Answer AnswerFor(int error) {
+  return error == ENOENT || error == ESRCH ? Answer::kHasEnded : Answer::kNone;
+}
+
 }  // namespace
 
 uint32_t ThreadId() { return static_cast<uint32_t>(Syscall(__NR_gettid)); }
@@ -47,6 +63,20 @@ int ForEachThread(int (*visit)(uint32_t, void*), void* argument) {
   }
   Syscall(__NR_close, folder);  // Read only: nothing can be lost.
   return error;
+}
+
+Answer AskThread(uint32_t thread, int signal) {
+  char path[48], value[24];
+  *Append(Append(Append(path, "/proc/self/task/"), thread), "/status") = '\0';
+  int error = ReadStatus(path, "State", value, sizeof value);
+  // The first thread stays as a zombie while others run.
+  if (error == 0 && value[0] == 'Z') return Answer::kHasEnded;
+  if (error == 0) error = ReadStatus(path, "SigBlk", value, sizeof value);
+  if (error != 0) return AnswerFor(error);
+  // Sixteen digits, the highest signal first.
+  const char digit = value[15 - (signal - 1) / 4];
+  const int four = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+  return (four >> ((signal - 1) % 4) & 1) != 0 ? Answer::kBlocksSignal : Answer::kTakesSignal;
 }
 
 uintptr_t RobustListOf(uint32_t thread) {

@@ -20,9 +20,6 @@
 #ifndef UFFD_FEATURE_MOVE
 #define UFFD_FEATURE_MOVE (1 << 16)
 #endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
 
 namespace secure_alloc::os {
 namespace {
@@ -145,38 +142,6 @@ int MoveWatched(int file, void* from, void* to, size_t length) {
   if (error != 0) __atomic_store_n(&wait.given_up, 1, __ATOMIC_RELAXED);
   reader.Join();
   return error;
-}
-
-int MoveAway(void* from, void* to, size_t length) {
-  const long result =
-      Syscall(__NR_mremap, Int(from), static_cast<long>(length), static_cast<long>(length),
-              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, Int(to));
-  return Failed(result) ? Error(result) : 0;
-}
-
-int Alias(void* address, size_t length, void** alias) {
-  const long result =
-      Syscall(__NR_mremap, Int(address), 0, static_cast<long>(length), MREMAP_MAYMOVE);
-  TakePlace();
-  if (Failed(result)) return Error(result);
-  *alias = reinterpret_cast<void*>(result);
-  return 0;
-}
-
-int AliasOver(void* address, void* to, size_t length) {
-  const long result = Syscall(__NR_mremap, Int(address), 0, static_cast<long>(length),
-                              MREMAP_MAYMOVE | MREMAP_FIXED, Int(to));
-  return Failed(result) ? Error(result) : 0;
-}
-
-int ProtectAs(void* address, size_t length, int protection) {
-  return Error(Syscall(__NR_mprotect, Int(address), static_cast<long>(length), protection));
-}
-
-int MapAnonymousOver(void* address, size_t length, int protection) {
-  const long result = Syscall(__NR_mmap, Int(address), static_cast<long>(length), protection,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  return Failed(result) ? Error(result) : 0;
 }
 
 }  // namespace secure_alloc::os

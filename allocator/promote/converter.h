@@ -64,6 +64,8 @@ class Converter {
   [[nodiscard]] int PlaceStopped(char* place, size_t length, int protection, char* fresh,
                                  const char* secret);
   [[nodiscard]] int OpenFaults(Method method, Use use);
+  // Readable and writable for us, whatever the program made them.
+  [[nodiscard]] static int MakeAccessible(char* pages, size_t length, int protection);
 
   Method method_ = Method::kNone;
   int faults_[2] = {-1, -1};  // by use

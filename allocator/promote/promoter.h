@@ -89,15 +89,14 @@ class Promoter {
   [[nodiscard]] bool HasRoomFor(size_t bytes) SA_REQUIRES(mutex_);
   [[nodiscard]] int MakeCopy(PromotedFile& file) SA_REQUIRES(mutex_);
   void KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias) SA_REQUIRES(mutex_);
+  // Tells the figures; after each change of them.
+  void Tell() SA_REQUIRES(mutex_);
 
   Mutex mutex_;
   Registry registry_ SA_GUARDED_BY(mutex_);
   Pool pool_ SA_GUARDED_BY(mutex_);
   Budget& budget_;
   uint32_t call_ SA_GUARDED_BY(mutex_) = 0;
-  // Tells the figures; after each change of them.
-  void Tell() SA_REQUIRES(mutex_);
-
   size_t promotions_ SA_GUARDED_BY(mutex_) = 0;
   size_t demotions_ SA_GUARDED_BY(mutex_) = 0;
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;

@@ -11,8 +11,6 @@
 namespace secure_alloc {
 namespace {
 
-constexpr int kAccess = os::kReadable | os::kWritable;
-
 // What a child needs of its stack before it has its copies.
 constexpr size_t kForkFrames = 64 * kKiB;
 
@@ -108,7 +106,7 @@ void Promoter::AdoptCopies() {
     const char* const from = registry_.FileOf(piece).copy + piece.first_page * kPageSize;
     SA_CHECK(os::AliasOver(const_cast<char*>(from), piece.address(), piece.bytes()) == 0);
     SA_CHECK(os::KeepFromChildren(piece.address(), piece.bytes()) == 0);
-    if (piece.protection == kAccess) continue;
+    if (piece.protection == os::kReadWrite) continue;
     SA_CHECK(os::ProtectAs(piece.address(), piece.bytes(), piece.protection) == 0);
   }
   for (size_t i = 0; i < registry_.file_count(); ++i) {
@@ -126,7 +124,7 @@ void Promoter::Abandon(void (*abandon)(void* address, size_t length)) {
     const Piece& piece = registry_.piece(i);
     // Elsewhere the child finds nothing; among our arenas no one else's memory may come to lie.
     if (!space.Contains(piece.begin)) continue;
-    SA_CHECK(os::MapAnonymousOver(piece.address(), piece.bytes(), kAccess) == 0);
+    SA_CHECK(os::MapAnonymousOver(piece.address(), piece.bytes(), os::kReadWrite) == 0);
     abandon(piece.address(), piece.bytes());
   }
   registry_.Forget();

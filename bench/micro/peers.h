@@ -1,7 +1,6 @@
 // Other libraries' memory for secrets, as they are installed: loaded when asked for, as these
 // programs link none of them.
-#ifndef SECURE_ALLOC_BENCH_MICRO_PEERS_H_
-#define SECURE_ALLOC_BENCH_MICRO_PEERS_H_
+#pragma once
 
 #include <cstddef>
 #include <string>
@@ -20,5 +19,3 @@ struct SecretMemory {
 std::vector<SecretMemory> FindPeers(size_t pool);
 
 }  // namespace secure_alloc::bench
-
-#endif  // SECURE_ALLOC_BENCH_MICRO_PEERS_H_

@@ -1,6 +1,5 @@
 // The secalloc API as it is in this process: these programs run without the library as well.
-#ifndef SECURE_ALLOC_BENCH_MICRO_SECRET_API_H_
-#define SECURE_ALLOC_BENCH_MICRO_SECRET_API_H_
+#pragma once
 
 #include <dlfcn.h>
 
@@ -13,5 +12,3 @@ Function* FindSecretApi(const char* name) {
 }
 
 }  // namespace secure_alloc::bench
-
-#endif  // SECURE_ALLOC_BENCH_MICRO_SECRET_API_H_

@@ -1,7 +1,7 @@
 // secret_fit VARIANT SIZE: how many objects of SIZE bytes fit into 8 MiB of locked memory: what the
 // kernel counts as locked, or eight pools of 1 MiB (libgcrypt's search goes with the square of
-// their number). VARIANT: ours (the library preloaded, with
-// budget=8M,fallback=none), sodium, openssl, gcrypt. The line is FIGURE, UNIT, VARIANT and VALUE.
+// their number). VARIANT: ours (the library preloaded, with budget=8M,fallback=none), sodium,
+// openssl, gcrypt. The line is FIGURE, UNIT, VARIANT and VALUE.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

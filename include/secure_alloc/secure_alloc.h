@@ -238,10 +238,10 @@ int secalloc_domain_get_access(secalloc_domain *domain);
  * allocation there makes its cache. A child of fork(2) starts without reservations.
  *
  * secalloc_reserve_objects: `count` objects of up to `size` bytes, besides those live now.
- * secalloc_reserve: objects of up to 32767 bytes, in any mix, whose slots come to `bytes`, with
- * a page (4096 bytes, or what the kernel has) for each size of slot in use. The slot for n bytes
- * is n + 1 rounded up to a multiple of 16 (at least 32) up to 128, and above to a quarter of the
- * power of two below. It takes 1.6 times as many pages, and eight more.
+ * secalloc_reserve: objects of up to 32767 bytes, in any mix, that come to `bytes`, with a page
+ * (4096 bytes, or what the kernel has) for each size in use. An object of n bytes counts n + 1
+ * rounded up to a multiple of 16 (at least 32) up to 128, and above to a quarter of the power of
+ * two below, though its slot may be smaller. 1.6 times as many pages are taken, and eight more.
  *
  * EAGAIN: quota, budget or RLIMIT_MEMLOCK; ENOMEM: no memory; EINVAL: size is 0; EOPNOTSUPP:
  * the policy asks for protection that this kernel can't give; EPERM: growth is locked down. */

@@ -1,4 +1,4 @@
-"""secalloc stats agrees with the kernel, to the page: stats_test.py SECALLOC LIBRARY"""
+"""secalloc stats agrees with the kernel, to the page: stats_test.py SECALLOC LIBRARY REFUSE"""
 
 import json
 import os

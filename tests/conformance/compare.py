@@ -3,8 +3,8 @@
     compare.py [--strict] DOCUMENT <TABLE
 
 Rows are matched by their first cell. The document's three next cells say what may be: one result,
-or several joined by " or ". Of "not tried: WHY" only the first two words count;
-what isn't tried is no difference, but with --strict it has to be documented too.
+or several joined by " or ". Of "not tried: WHY" only the first two words count; what isn't tried is
+no difference, but with --strict it has to be documented too.
 """
 import sys
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "include/secure_alloc/secure_alloc.h"
+#include "tests/death/hidden.h"
 #include "tests/limits/support.h"
 
 namespace secure_alloc::test {
@@ -20,11 +21,6 @@ pthread_t faulting;
 
 void Say(const char* text) {
   if (write(2, text, strlen(text)) < 0) _exit(3);
-}
-
-char* Hidden(void* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return static_cast<char*>(pointer);
 }
 
 void FreeTwice() {

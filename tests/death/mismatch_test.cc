@@ -16,6 +16,7 @@
 #include <random>
 
 #include "include/secure_alloc/secure_alloc.h"
+#include "tests/death/hidden.h"
 #include "tests/limits/support.h"
 
 namespace secure_alloc::test {
@@ -38,12 +39,6 @@ struct Ender {
   void (*end)(void* object, size_t size);
   bool frees = true;  // else the same object goes on, which nothing else would show
 };
-
-// The compiler knows what belongs together: it must not see where a pointer is from.
-void* Hidden(void* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return pointer;
-}
 
 const Maker kMakers[] = {
     {"malloc", kMalloc, malloc},

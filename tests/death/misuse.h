@@ -4,16 +4,11 @@
 #include <cstdlib>
 
 #include "tests/death/cases.h"
+#include "tests/death/hidden.h"
 
 namespace secure_alloc::test {
 
 inline constexpr size_t kMiB = size_t{1} << 20;
-
-// The compiler knows what free and malloc do: it must not see where a pointer is from.
-inline char* Hidden(void* pointer) {
-  asm volatile("" : "+r"(pointer) : : "memory");
-  return static_cast<char*>(pointer);
-}
 
 inline char* New(const Setting& s) { return Hidden(s.Allocate(s.size)); }
 

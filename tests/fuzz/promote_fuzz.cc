@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "allocator/entry/entry.h"
 #include "allocator/slab/size_class.h"
 #include "include/secure_alloc/secure_alloc.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/child.h"
 
 using namespace secure_alloc::test;
 using secure_alloc::kOrdinaryBins;
@@ -115,12 +115,7 @@ class Pages {
       OpenAndCheck();
       _exit(0);
     }
-    int status;
-    pid_t ended;
-    do {
-      ended = waitpid(child, &status, 0);  // The fuzzer's alarm interrupts it.
-    } while (ended < 0 && errno == EINTR);
-    Must(ended == child && status == 0);
+    Must(EndOf(child) == 0);
   }
 
  private:

@@ -45,24 +45,22 @@ void OnFault(int, siginfo_t* info, void*) {
 
 // How a child ends that does this; 0: as it should.
 template <typename Act>
-int EndOf(Act act) {
-  const int child = fork();
-  if (child == 0) {
+int EndOfChild(Act act) {
+  return InChild([&] {
     struct sigaction action = {};
     action.sa_sigaction = OnFault;
     action.sa_flags = SA_SIGINFO;
     sigaction(SIGSEGV, &action, nullptr);
     act();
-    _exit(0);
-  }
-  return Wait(child);
+    return 0;
+  });
 }
 
 int EndOfReading(const char* text) {
-  return EndOf([=] { _exit(strcmp(const_cast<const char*>(text), kText) == 0 ? 0 : 1); });
+  return EndOfChild([=] { _exit(strcmp(const_cast<const char*>(text), kText) == 0 ? 0 : 1); });
 }
 int EndOfWriting(char* text) {
-  return EndOf([=] { *const_cast<volatile char*>(text) = 'A'; });
+  return EndOfChild([=] { *const_cast<volatile char*>(text) = 'A'; });
 }
 
 uint64_t Keys() {
@@ -102,7 +100,7 @@ void TestWindows() {
            secalloc_protect(pages, kOpen) == 0 && secalloc_domain_access(domain, PROT_NONE) == 0 &&
            EndOfReading(pages) == kPkuerr;
   }());
-  Fact("opening and closing make no system call", EndOf([=] {
+  Fact("opening and closing make no system call", EndOfChild([=] {
                                                     ForbidSystemCalls();
                                                     for (int i = 0; i < 1000; ++i) {
                                                       secalloc_domain_access(domain, kOpen);
@@ -115,7 +113,7 @@ void TestWindows() {
 
 void TestThreads() {
   int told[2], asked[2];
-  if (pipe(told) != 0 || pipe(asked) != 0) return;
+  if (!Fact("two pipes can be had", pipe(told) == 0 && pipe(asked) == 0)) return;
   secalloc_domain* domain = nullptr;
   char* text = nullptr;
   int before = -1, opened = -1, faulted = -1;
@@ -200,7 +198,8 @@ void TestTheLibraryIsNotKeptOut() {
   for (void* const object : old) secalloc_free(object);
   for (void* const object : made) secalloc_domain_free(domain, object);
   Fact("closed: free, and trim", secalloc_trim() == 0);
-  Fact("closed: a double free is still found", EndOf([&] { secalloc_free(made[0]); }) == -SIGABRT);
+  Fact("closed: a double free is still found",
+       EndOfChild([&] { secalloc_free(made[0]); }) == -SIGABRT);
   secalloc_domain_destroy(domain);
 }
 
@@ -218,7 +217,7 @@ void TestForks() {
     const bool shared = policy == SECALLOC_FORK_SHARE && ProtectionOf(text) == SECALLOC_SECRET;
     secalloc_domain_access(domain, PROT_NONE);
     const int closed = EndOfReading(text);
-    const int opened = EndOf([=] {
+    const int opened = EndOfChild([=] {
       secalloc_domain_access(domain, kOpen);
       if (strcmp(text, kText) != 0) _exit(1);
       *text = 'A';
@@ -263,7 +262,7 @@ void TestKeysRunOut() {
 
 void TestLockdown() {
   Fact("after lockdown a domain still opens, closes and grows",
-       EndOf([] {
+       EndOfChild([] {
          secalloc_domain* const domain = Create();
          char* const text = TextIn(domain);
          secalloc_domain_access(domain, PROT_NONE);

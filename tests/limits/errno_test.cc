@@ -85,7 +85,7 @@ void FactsOfFailure() {
 // Last: no descriptor can be made any more, and descriptor 2 gets the line.
 void FactsOfFallback() {
   const struct rlimit none = {0, 0};
-  if (setrlimit(RLIMIT_NOFILE, &none) != 0) return;
+  Fact("no descriptor can be had any more", setrlimit(RLIMIT_NOFILE, &none) == 0);
   void* object = nullptr;
   Fact("a secret from the locked fallback", Keeps([&] { object = secalloc_malloc(3 << 20); }) &&
                                                 ProtectionOf(object) == SECALLOC_LOCKED);

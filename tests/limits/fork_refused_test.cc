@@ -57,19 +57,17 @@ void TryToFork(Tally& tally) {
     const pid_t child = fork();
     if (child == 0) _exit(0);
     ++(child == -1 && errno == EAGAIN ? tally.refused : tally.other);
-    if (child > 0) Wait(child);
+    if (child > 0) EndOf(child);
   }
 }
 
 int ForkAndCheck(const std::vector<char*>& secrets) {
-  const pid_t child = fork();
-  if (child == 0) {
+  return InChild([&] {
     for (const char* secret : secrets) {
-      if (secret[0] != 5 || secret[kSize - 1] != 5) _exit(1);
+      if (secret[0] != 5 || secret[kSize - 1] != 5) return 1;
     }
-    _exit(0);
-  }
-  return Wait(child);
+    return 0;
+  });
 }
 
 int FactsUnprivileged() {

@@ -61,14 +61,12 @@ bool AllHold(const std::vector<Secret>& secrets) {
 }
 
 // What a child does in a new process; its exit status names the first thing wrong.
-template <typename InChild>
-int ForkAndWait(InChild in_child) {
-  const pid_t child = fork();
-  if (child == 0) {
+template <typename Body>
+int ForkAndWait(Body body) {
+  return InChild([&] {
     alarm(20);
-    _exit(in_child());
-  }
-  return Wait(child);
+    return body();
+  });
 }
 
 // --- fork=copy -----------------------------------------------------------------------------
@@ -199,11 +197,11 @@ void FactsOfOtherWays() {
                        strcmp(line, "spoken\n") == 0 && pclose(pipe) == 0);
   const pid_t vchild = vfork();
   if (vchild == 0) _exit(secrets[0].bytes[0]);  // The parent's memory: no copy is needed.
-  Fact("vfork(2) shares the secrets", Wait(vchild) == secrets[0].value);
+  Fact("vfork(2) shares the secrets", EndOf(vchild) == secrets[0].value);
   pid_t spawned = -1;
   char* const command[] = {const_cast<char*>("true"), nullptr};
   const int error = posix_spawnp(&spawned, "true", nullptr, nullptr, command, environ);
-  Fact("posix_spawn(3)", error == 0 && Wait(spawned) == 0);
+  Fact("posix_spawn(3)", error == 0 && EndOf(spawned) == 0);
 
   // Its child outlives it: what it found comes through a pipe.
   int ends[2];
@@ -217,15 +215,12 @@ void FactsOfOtherWays() {
   Fact("daemon(3) starts", piped && starter == 0);
   Fact("... and has its copy", read(ends[0], &found, 1) == 1 && found == 'y');
 
-  const pid_t raw = _Fork();
-  if (raw == 0) _exit(secrets[0].bytes[0]);
-  Fact("a child of _Fork(3) faults on touching a secret", Wait(raw) == -SIGSEGV);
-  const pid_t writer = _Fork();
-  if (writer == 0) {
-    free(secrets[0].bytes);
-    _exit(0);
-  }
-  Fact("... and on freeing one", Wait(writer) == -SIGSEGV);
+  Fact("a child of _Fork(3) faults on touching a secret",
+       InChild(_Fork, [&] { return secrets[0].bytes[0]; }) == -SIGSEGV);
+  Fact("... and on freeing one", InChild(_Fork, [&] {
+                                   free(secrets[0].bytes);
+                                   return 0;
+                                 }) == -SIGSEGV);
   Fact("the parent's secrets are as they were, after all", AllHold(secrets));
   for (const Secret& secret : secrets) free(secret.bytes);
 }

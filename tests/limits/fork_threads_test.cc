@@ -9,9 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/limits/policy_secrets.h"
 #include "tests/limits/support.h"
 
 extern char** environ;
@@ -32,120 +31,14 @@ constexpr int kForkers = 3;
 constexpr int kNesting = 4;
 constexpr unsigned kHungSeconds = 280;
 
-// --- Domains of each policy ----------------------------------------------------------------------
-
-struct Place {
-  secalloc_domain* domain;  // null: the standard one
-  secalloc_fork fork;
-};
-std::vector<Place> places;
-
-void MakePlaces(secalloc_fork standard) {
-  places.push_back({nullptr, standard});
-  for (const secalloc_fork fork : {SECALLOC_FORK_COPY, SECALLOC_FORK_DENY, SECALLOC_FORK_SHARE}) {
-    const secalloc_domain_config config = {.name = "threads", .quota = 0,
-                                           .fallback = SECALLOC_FALLBACK_NONE, .fork = fork,
-                                           .flags = 0, .reserved = {}};
-    places.push_back({secalloc_domain_create(&config), fork});
-  }
-}
-
-// --- Objects of one thread -----------------------------------------------------------------------
-
-struct Secret {
-  char* bytes;
-  size_t size;
-  const Place* place;
-
-  bool Holds(char value) const {
-    for (size_t i = 0; i < size; ++i) {
-      if (bytes[i] != value) return false;
-    }
-    return true;
-  }
-};
-
-class Secrets {
- public:
-  explicit Secrets(unsigned seed) : random_(seed) {
-    for (const Place& place : places) {
-      for (int i = 0; i < 2; ++i) secrets_.push_back(Allocate(place));
-    }
-  }
-  ~Secrets() {
-    for (const Secret& secret : secrets_) secalloc_free(secret.bytes);
-  }
-
-  // Some objects anew, and all of them written.
-  void Change() {
-    for (int i = 0; i < 3; ++i) {
-      Secret& secret = secrets_[Random() % secrets_.size()];
-      secalloc_free(secret.bytes);
-      secret = Allocate(*secret.place);
-    }
-    Write(static_cast<char>(value_ + 1));
-  }
-  void Write(char value) {
-    value_ = value;
-    for (const Secret& secret : secrets_) memset(secret.bytes, value, secret.size);
-  }
-  // Whole, but for those of a policy.
-  bool Hold(secalloc_fork except = SECALLOC_FORK_DEFAULT) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != except && !secret.Holds(value_)) return false;
-    }
-    return true;
-  }
-  bool Hold(secalloc_fork only, char value) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork == only && !secret.Holds(value)) return false;
-    }
-    return true;
-  }
-  const Secret& OfPolicy(secalloc_fork fork) const {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork == fork) return secret;
-    }
-    abort();
-  }
-  void WriteInChild(char value) {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != SECALLOC_FORK_DENY) memset(secret.bytes, value, secret.size);
-    }
-  }
-  void FreeInChild() {
-    for (const Secret& secret : secrets_) {
-      if (secret.place->fork != SECALLOC_FORK_SHARE) secalloc_free(secret.bytes);
-    }
-    secrets_.clear();
-  }
-  char value() const { return value_; }
-  unsigned Random() { return (random_ = random_ * 1103515245 + 12345) >> 8; }
-
- private:
-  Secret Allocate(const Place& place) {
-    const size_t size = 1 + Random() % (Random() % 64 == 0 ? 40000 : 1500);
-    char* const bytes = static_cast<char*>(secalloc_domain_malloc(place.domain, size));
-    if (bytes == nullptr) abort();
-    memset(bytes, value_, size);
-    return {bytes, size, &place};
-  }
-
-  unsigned random_;
-  char value_ = 1;
-  std::vector<Secret> secrets_;
-};
-
 // --- What children do ----------------------------------------------------------------------------
 
-template <typename InChild>
-int ForkAndWait(InChild in_child) {
-  const pid_t child = fork();
-  if (child == 0) {
+template <typename Body>
+int ForkAndWait(Body body) {
+  return InChild([&] {
     alarm(kHungSeconds / 2);
-    _exit(in_child());
-  }
-  return Wait(child);
+    return body();
+  });
 }
 
 // 0, or what is wrong. The parent waits: what they share is at rest.
@@ -235,9 +128,8 @@ void FactsOfBareChildren(const char* way, pid_t (*make_child)()) {
     for (const secalloc_fork policy :
          {SECALLOC_FORK_COPY, SECALLOC_FORK_DENY, SECALLOC_FORK_SHARE}) {
       const Secret& secret = secrets.OfPolicy(policy);
-      pid_t child = make_child();
-      if (child == 0) _exit(*const_cast<volatile char*>(secret.bytes));
-      const int read = Wait(child);
+      const int read =
+          InChild(make_child, [&] { return *const_cast<volatile char*>(secret.bytes); });
       ++children;
       if (policy == SECALLOC_FORK_SHARE) {
         shared += read == secrets.value();
@@ -245,12 +137,10 @@ void FactsOfBareChildren(const char* way, pid_t (*make_child)()) {
       }
       ++expected;
       faulted += read == -SIGSEGV;
-      child = make_child();
-      if (child == 0) {
-        *const_cast<volatile char*>(secret.bytes) = 1;
-        _exit(0);
-      }
-      faulted_writing += Wait(child) == -SIGSEGV;
+      faulted_writing += InChild(make_child, [&] {
+                           *const_cast<volatile char*>(secret.bytes) = 1;
+                           return 0;
+                         }) == -SIGSEGV;
     }
   }
   const std::string name = way;
@@ -285,7 +175,7 @@ void FactsOfNewPrograms(const char* way, pid_t (*start)()) {
   Secrets secrets(5);
   secrets.Change();
   int good = 0;
-  for (int i = 0; i < kPrograms; ++i) good += Wait(start()) == 0;
+  for (int i = 0; i < kPrograms; ++i) good += EndOf(start()) == 0;
   const std::string name = way;
   Fact(name + ": programs have secrets of their own", good == kPrograms);
   Fact(name + ": the parent's secrets are as they were", secrets.Hold());

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/limits/support.h"
@@ -156,7 +155,7 @@ bool Fork(Forker forker) {
   if (child < 0) {
     printf("fork: %s\n", strerrorname_np(errno));
   } else {
-    printf("fork: exit %d\n", Wait(child));
+    printf("fork: exit %d\n", EndOf(child));
   }
   return false;
 }

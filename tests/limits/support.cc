@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -79,18 +78,12 @@ Outcome Run(const std::vector<std::string>& command, const std::vector<std::stri
   Outcome outcome;
   if (error == 0) {
     outcome.err = ReadAll(ends[0]);
-    const int status = Wait(child);
+    const int status = EndOf(child);
     outcome.exit = status >= 0 ? status : -1;
     outcome.signal = status < 0 ? -status : 0;
   }
   close(ends[0]);
   return outcome;
-}
-
-int Wait(int child) {
-  int status;
-  if (child <= 0 || waitpid(child, &status, 0) != child) return -1000;
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 int ProtectionOf(const void* address) {

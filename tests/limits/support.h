@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "include/secure_alloc/secure_alloc.h"
+#include "tests/unit/child.h"
 
 namespace secure_alloc::test {
 
@@ -32,9 +33,6 @@ struct Outcome {
 // started with. Programs that might hang set an alarm(2).
 Outcome Run(const std::vector<std::string>& command,
             const std::vector<std::string>& variables = {});
-
-// Waits for a child; its exit status, or minus its signal.
-int Wait(int child);
 
 // The protection of an address by secalloc_query, -1 if it is not in a live object.
 int ProtectionOf(const void* address);

@@ -1,7 +1,7 @@
 """Loads a key into ordinary memory, says so, and promotes it when told: LIBRARY KEY
 
-Prints "loaded" and waits for a line; then "promoted METHOD" and waits for another; then the key's
-digest, and ends.
+Prints "loaded" and waits for a line; then "promoted" and waits for another; then the key's digest,
+and ends.
 """
 
 import ctypes

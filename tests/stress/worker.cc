@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "allocator/heap/heap.h"
 #include "include/secure_alloc/secure_alloc.h"
+#include "tests/unit/child.h"
 
 namespace secure_alloc::test {
 namespace {
@@ -145,12 +145,7 @@ bool Worker::TryFork() {
     ++counts_.forks_refused;
     return false;
   }
-  int status = -1;
-  pid_t ended;
-  do {
-    ended = waitpid(child, &status, 0);
-  } while (ended < 0 && errno == EINTR);
-  Check(ended == child && status == 0, "a child has whole secrets and a working heap");
+  Check(EndOf(child) == 0, "a child has whole secrets and a working heap");
   ++counts_.forks;
   return true;
 }

@@ -1,6 +1,7 @@
 // What becomes of a child that a test makes.
 #pragma once
 
+#include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,8 +11,11 @@ constexpr int kNoChild = 1000;
 
 // Its exit status, or minus the signal that ended it. kNoChild: fork(2) gave none.
 inline int EndOf(pid_t child) {
+  if (child < 0) return kNoChild;
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) return kNoChild;
+  while (waitpid(child, &status, 0) != child) {
+    if (errno != EINTR) return kNoChild;  // An alarm may interrupt it.
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 

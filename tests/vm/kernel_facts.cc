@@ -68,7 +68,10 @@ int Charge() {
            filled < 0 ? strerrorname_np(errno) : "ok");
     return 0;
   }
-  for (; page < memory + 2 * kLimit; page = page + kPageBytes) *page = 1;
+  while (page < memory + 2 * kLimit) {
+    *page = 1;
+    page = page + kPageBytes;
+  }
   printf("nowhere\n");
   return 0;
 }

@@ -97,19 +97,19 @@ class Loop {
 
   void Fork() {
     const pid_t child = fork();
-    if (child == 0) _exit(InChild());
+    if (child == 0) _exit(LiveAsAChild());
     if (child < 0) {
       ++forks_refused_;
       if (errno != EAGAIN) Wrong("a refused fork's errno", errno);
       return;
     }
-    const int status = Wait(child);
+    const int status = EndOf(child);
     if (status != 0) return Wrong("a child's exit status", status);
     ++forks_;
   }
 
   // Reads and writes all it inherited, frees some, and allocates; what it can't have is ENOMEM.
-  int InChild() {
+  int LiveAsAChild() {
     for (const Object& object : objects_) {
       if (!object.Holds()) return 1;
       memset(object.bytes, 0, object.size);

@@ -234,7 +234,9 @@ TEST(DomainFork, EachDomainByItsPolicy) {
   strcpy(copy, "a");
   strcpy(deny, "a");
   strcpy(share, "a");
-  if (Query(copy).protection != SECALLOC_SECRET) GTEST_SKIP() << "no memfd_secret(2) here";
+  if (Query(copy).protection != SECALLOC_SECRET) {
+    GTEST_SKIP() << "SKIP: kernel: no memfd_secret(2)";
+  }
   pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {

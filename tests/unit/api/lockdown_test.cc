@@ -2,20 +2,12 @@
 #include "secure_alloc/secure_alloc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cstring>
-#include <thread>
 
+#include "tests/unit/api/lockdown.h"
 #include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
 
@@ -23,6 +15,8 @@ namespace {
 
 using secure_alloc::test::ForbidSystemCalls;
 using secure_alloc::test::InChild;
+using secure_alloc::test::Refused;
+using secure_alloc::test::Works;
 
 constexpr int kSkipped = 77;
 
@@ -32,12 +26,6 @@ constexpr int kSkipped = 77;
 int LockMaps() {
   if (secalloc_lockdown(SECALLOC_LOCKDOWN_MAPS) == 0) return 0;
   return errno == EOPNOTSUPP ? kSkipped : 100;
-}
-
-template <typename Call>
-bool Refused(int error, Call call) {
-  errno = 0;
-  return call() == -1 && errno == error;
 }
 
 bool IsSealed(void* object) {
@@ -55,22 +43,6 @@ secalloc_domain* Create() {
   struct secalloc_domain_config config = {};
   config.name = "keys";
   return secalloc_domain_create(&config);
-}
-
-// Objects of all sorts come, hold what they are given, and go.
-bool Works(secalloc_domain* domain) {
-  for (int round = 0; round < 3; ++round) {
-    void* objects[64];
-    for (size_t i = 0; i < 64; ++i) {
-      const size_t size = i == 63 ? 3 << 20 : i % 8 == 7 ? 60000 : 16u << i % 8;
-      objects[i] = secalloc_domain_malloc(domain, size);
-      if (objects[i] == nullptr) return false;
-      memset(objects[i], static_cast<int>(i), size);
-    }
-    for (void* object : objects) secalloc_free(object);
-    secalloc_trim();
-  }
-  return true;
 }
 
 TEST(Lockdown, RefusesUnknownFlags) {
@@ -218,92 +190,6 @@ TEST(Lockdown, GrowthRefusesWhatNeedsArenas) {
                 return 5;
               }
               return Create() == nullptr && errno == EPERM ? 0 : 4;
-            }),
-            0);
-}
-
-TEST(Lockdown, CallsThatLookIntoProcessesAreRefused) {
-  EXPECT_EQ(InChild([] {
-              char from[8] = "secret", to[8] = {};
-              const iovec local = {to, 8}, remote = {from, 8};
-              if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 8) return 1;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS) != 0) return 2;
-              if (!Refused(EPERM, [&] {
-                    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-                  })) {
-                return 3;
-              }
-              for (const long number :
-                   {SYS_process_vm_writev, SYS_ptrace, SYS_pidfd_getfd, SYS_kcmp, SYS_bpf,
-                    SYS_perf_event_open, SYS_process_madvise}) {
-                if (!Refused(EPERM, [&] { return syscall(number, 0, 0, 0, 0, 0, 0); })) {
-                  return 4;
-                }
-              }
-              if (prctl(PR_GET_DUMPABLE) != 0) return 5;
-              if (!Refused(EPERM, [] { return prctl(PR_SET_DUMPABLE, 1); })) return 6;
-              if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NAME, "still") != 0) return 7;
-              // All else works: files, children, secrets.
-              if (open("/dev/null", O_RDONLY) < 0 || !Works(nullptr)) return 8;
-              return InChild([] {
-                return Refused(EPERM, [] { return syscall(SYS_ptrace, 0, 0, 0, 0); }) ? 0 : 9;
-              });
-            }),
-            0);
-}
-
-// Threads that were there before, too.
-TEST(Lockdown, CallsAreRefusedToAllThreads) {
-  EXPECT_EQ(InChild([] {
-              std::atomic<bool> locked = false;
-              bool refused = false;
-              std::thread other([&] {
-                while (!locked) std::this_thread::yield();
-                refused = Refused(EPERM, [] { return ptrace(PTRACE_PEEKDATA, 0, 0, 0); });
-              });
-              const int result = secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS);
-              locked = true;
-              other.join();
-              return result != 0 ? 1 : refused ? 0 : 2;
-            }),
-            0);
-}
-
-#ifdef __x86_64__
-// The same calls have other numbers there.
-TEST(Lockdown, CallsOfOtherArchitecturesAreRefused) {
-  const auto i386 = [](long number) {
-    long result = number;
-    asm volatile("int $0x80"
-                 : "+a"(result)
-                 : "b"(PTRACE_PEEKDATA), "c"(0), "d"(0), "S"(0)
-                 : "memory");
-    return result;
-  };
-  constexpr long kPtrace = 26, kGetPid = 20, kX32 = 0x40000000;
-  const bool has_i386 = InChild([&] { return i386(kGetPid) > 0 ? 0 : 1; }) == 0;
-  EXPECT_EQ(InChild([&] {
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS) != 0) return 1;
-              if (!Refused(EPERM, [] { return syscall(kX32 | SYS_getpid); })) return 2;
-              return has_i386 && i386(kPtrace) != -EPERM ? 3 : 0;
-            }),
-            0);
-}
-#endif
-
-TEST(Lockdown, OnlyWorkIsLeft) {
-  EXPECT_EQ(InChild([] {
-              int ends[2];
-              if (pipe(ends) != 0) return 1;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_ONLY_WORK) != 0) return 2;
-              char byte = 'x';
-              if (write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) return 3;
-              if (!Works(nullptr)) return 4;
-              if (!Refused(EPERM, [] { return open("/dev/null", O_RDONLY); })) return 5;
-              if (!Refused(EPERM, [] { return execl("/bin/true", "true", nullptr); })) return 6;
-              if (!Refused(EPERM, [] { return syscall(SYS_socket, 1, 1, 0); })) return 7;
-              if (!Refused(EPERM, [] { return syscall(SYS_ptrace, 0, 0, 0, 0); })) return 8;
-              return Refused(EPERM, [] { return fork(); }) ? 0 : 9;
             }),
             0);
 }

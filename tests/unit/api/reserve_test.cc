@@ -93,14 +93,14 @@ TEST(Reserve, ServesAnyMixOfSizes) {
     EXPECT_EQ(Outcome(
                   [&] { return secalloc_reserve(domain, bytes) == 0; },
                   [&] {
-                    // Slots as the header defines them, a page for each of the seven.
+                    // As the header counts them, with a page for each of the seven.
                     size_t left = bytes - 7 * PageSize();
                     unsigned random = 1;
                     for (;;) {
                       random = random * 1103515245 + 12345;
                       const size_t size = kSizes[random / 65536 % 7];
-                      const size_t slot[] = {32, 112, 768, 2560, 10240, 20480, 32768};
-                      const size_t cost = slot[random / 65536 % 7];
+                      const size_t costs[] = {32, 112, 768, 2560, 10240, 20480, 32768};
+                      const size_t cost = costs[random / 65536 % 7];
                       if (cost > left) return true;
                       left -= cost;
                       if (secalloc_domain_malloc(domain, size) == nullptr) return false;

@@ -49,7 +49,7 @@ class Bytes : public testing::TestWithParam<bool> {
     last_inline_byte = kInlineBytes - 1;
     if (!GetParam()) return;
     FindWideVectors();
-    if (!HasWideVectors()) GTEST_SKIP() << "no AVX2 here";
+    if (!HasWideVectors()) GTEST_SKIP() << "SKIP: machine: no AVX2";
   }
 };
 INSTANTIATE_TEST_SUITE_P(Vectors, Bytes, testing::Bool(), [](const auto& param_info) {

@@ -1,12 +1,12 @@
 #include "allocator/base/random.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <set>
 #include <vector>
 
+#include "tests/unit/child.h"
 #include "tests/unit/seed.h"
 
 namespace secure_alloc {
@@ -51,17 +51,14 @@ TEST(RandomWord, AChildThatForgetsDoesNotRepeatItsParent) {
   ASSERT_NE(RandomWord(), 0u);  // The buffer has words left.
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
+  const int end = test::InChild([&] {
     ForgetRandomWords();
     const uint64_t word = RandomWord();
-    _exit(write(ends[1], &word, sizeof word) == sizeof word ? 0 : 1);
-  }
+    return write(ends[1], &word, sizeof word) == sizeof word ? 0 : 1;
+  });
+  ASSERT_EQ(end, 0);
   uint64_t childs = 0;
   ASSERT_EQ(read(ends[0], &childs, sizeof childs), static_cast<ssize_t>(sizeof childs));
-  int status;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
   for (int i = 0; i < 64; ++i) EXPECT_NE(RandomWord(), childs);
 }
 

@@ -90,7 +90,7 @@ class ForkTest : public testing::Test {
     ASSERT_EQ(secret_budget.used(), 0u);
     secrets_ = MakeSecrets();
     if (secret_pages.usage().arenas[size_t(Protection::kSecret)].get() == 0) {
-      GTEST_SKIP() << "no memfd_secret(2) on this machine";
+      GTEST_SKIP() << "SKIP: kernel: no memfd_secret(2)";
     }
   }
   void TearDown() override {

@@ -103,7 +103,6 @@ bool FakeSource::Retire(void* address, size_t length) const {
 int FakeSource::Guard(void* address, size_t length) const {
   ExpectWholeSystemPages(address, length);
   if (const int error = refusals_->Next(); error != 0) return error;
-  if (guard_error_ != 0) return guard_error_;
   EXPECT_TRUE(IsMapped(Address(address), length));
   ForEachPage(Address(address), length, [&](uintptr_t page) {
     EXPECT_TRUE(book_.guards.insert(page).second) << "guarded twice";

@@ -54,7 +54,6 @@ class FakeSource final : public Source {
   void RefuseMaps(int error) { map_error_ = error; }
   void RefusePrepare(int error) { prepare_error_ = error; }
   void RefuseKeys(int error) { key_error_ = error; }
-  void RefuseGuards(int error) { guard_error_ = error; }
 
  private:
   struct Book {
@@ -67,7 +66,7 @@ class FakeSource final : public Source {
 
   const Protection protection_;
   Refusals* const refusals_;
-  int map_error_ = 0, prepare_error_ = 0, guard_error_ = 0, key_error_ = 0;
+  int map_error_ = 0, prepare_error_ = 0, key_error_ = 0;
   bool litters_ = false;
   mutable Book book_;
 };

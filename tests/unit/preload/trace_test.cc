@@ -1,7 +1,6 @@
 #include "preload/trace.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "tests/unit/captured.h"
+#include "tests/unit/child.h"
 
 namespace secure_alloc::trace {
 namespace {
@@ -58,13 +58,12 @@ TEST(Trace, AForkedChildStartsFromNothing) {
   Prepare();
   Note("parent.so", false, 7);
   const std::string text = Captured([] {
-    const pid_t child = fork();
-    if (child == 0) {
-      Note("child.so", false, 5);
-      Write();
-      _exit(0);
-    }
-    waitpid(child, nullptr, 0);
+    EXPECT_EQ(test::InChild([] {
+                Note("child.so", false, 5);
+                Write();
+                return 0;
+              }),
+              0);
   });
   EXPECT_EQ(RowOf(text, "parent.so"), "");
   EXPECT_EQ(RowOf(text, "child.so"), "domain=ordinary calls=1 bytes=5");

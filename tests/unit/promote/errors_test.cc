@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "tests/unit/child.h"
 #include "tests/unit/promote/range.h"
 
 namespace secure_alloc::test {
@@ -72,8 +72,7 @@ TEST(Einval, MemoryWithGuards) {
   constexpr int kInstallGuard = 102;  // MADV_GUARD_INSTALL
   const Range range(4);
   if (madvise(range.at(1), kPage, kInstallGuard) != 0) {
-    printf("SKIP: kernel: MADV_GUARD_INSTALL, from Linux 6.13 on\n");
-    GTEST_SKIP();
+    GTEST_SKIP() << "SKIP: kernel: no MADV_GUARD_INSTALL before Linux 6.13";
   }
   for (const int method : kMethods) ExpectRefused(range, EINVAL, kSecret | method);
   EXPECT_TRUE(Range::IsIntact(range.begin(), kPage));
@@ -85,8 +84,7 @@ TEST(Einval, FilesOfNearlyThatName) {
   constexpr char kName[] = "/secretmem_of_a_test";
   const int file = open(kName, O_RDWR | O_CREAT, 0600);
   if (file < 0) {
-    printf("SKIP: machine: a file in /\n");
-    GTEST_SKIP();
+    GTEST_SKIP() << "SKIP: machine: no file can be made in /";
   }
   ASSERT_EQ(ftruncate(file, static_cast<off_t>(kPage)), 0);
   for (const int kind : {MAP_PRIVATE, MAP_SHARED}) {
@@ -244,7 +242,7 @@ TEST(Ebusy, UnsharedWhileAChildHasTheOldPages) {
   ExpectRefused(range, EBUSY, kSecret | SECALLOC_UNSHARED);
   EXPECT_TRUE(range.IsIntact());
   close(hold[1]);
-  waitpid(child, nullptr, 0);
+  EXPECT_EQ(EndOf(child), 0);
   EXPECT_EQ(range.Advise(kSecret | SECALLOC_UNSHARED), 0);
   EXPECT_TRUE(range.IsIntact());
   close(hold[0]);
@@ -262,8 +260,7 @@ TEST(Eperm, Sealed) {
   constexpr long kMseal = 462;
   const Range range(3);
   if (syscall(kMseal, range.at(1), kPage, 0) != 0) {
-    printf("SKIP: kernel: mseal(2), from Linux 6.10 on\n");
-    GTEST_SKIP();
+    GTEST_SKIP() << "SKIP: kernel: no mseal(2) before Linux 6.10";
   }
   for (const int method : kMethods) ExpectRefused(range, EPERM, kSecret | method);
   EXPECT_TRUE(range.IsIntact());

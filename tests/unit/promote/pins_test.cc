@@ -34,11 +34,9 @@ bool KernelTellsPins() {
 }
 
 // Needs both: a ring to pin with, and the kernel's word.
-bool CanPin(int ring) {
-  if (ring >= 0 && KernelTellsPins()) return true;
-  printf("SKIP: kernel: io_uring, and userfaultfd that sees pins, from Linux 6.8 on\n");
-  return false;
-}
+bool CanPin(int ring) { return ring >= 0 && KernelTellsPins(); }
+constexpr char kCannot[] =
+    "SKIP: kernel: no io_uring, or no userfaultfd that sees pins before Linux 6.8";
 
 void ExpectRefused(const Range& range) {
   for (const int method : kMethods) {
@@ -53,7 +51,7 @@ TEST(Pins, AreRefused) {
   for (const size_t pinned : {8, 1}) {
     const Range range(8);
     const int ring = PinPages(range.at(pinned == 1 ? 5 : 0), pinned * kPage);
-    if (!CanPin(ring)) GTEST_SKIP();
+    if (!CanPin(ring)) GTEST_SKIP() << kCannot;
     ExpectRefused(range);
     close(ring);
     // The kernel lets go a moment later.
@@ -74,7 +72,7 @@ TEST(Pins, AreSeenAfterADemotion) {
       ASSERT_EQ(range.Advise(SECALLOC_MADV_NORMAL), 0);
     }
     const int ring = PinPages(range.begin(), range.bytes());
-    if (!CanPin(ring)) GTEST_SKIP();
+    if (!CanPin(ring)) GTEST_SKIP() << kCannot;
     ExpectRefused(range);
     close(ring);
   }
