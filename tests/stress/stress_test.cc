@@ -24,7 +24,7 @@ namespace {
 
 constexpr unsigned kThreads = 8;
 constexpr int kGenerations = 4;  // Threads end and others take over their objects.
-constexpr int kMostGenerations = 40;  // On a machine so busy that there was too little of something.
+constexpr int kMostGenerations = 40;  // On a machine so busy that something was not seen.
 
 void RunGeneration(Cells& cells, Counts& counts, Limits& limits, uint64_t seed, double seconds) {
   std::atomic<bool> stop = false;
