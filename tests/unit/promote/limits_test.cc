@@ -152,6 +152,7 @@ TEST(Enomem, MapEntries) {
             0);
 }
 
+#ifndef __SANITIZE_ADDRESS__  // Which takes terabytes of address space.
 // vm.overcommit_memory=2 is the machine's; an address space that is full is a process's.
 TEST(Enomem, AddressSpace) {
   EXPECT_EQ(InChild([] {
@@ -168,6 +169,7 @@ TEST(Enomem, AddressSpace) {
             }),
             0);
 }
+#endif
 
 }  // namespace
 }  // namespace secure_alloc::test
