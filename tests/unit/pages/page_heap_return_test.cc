@@ -56,23 +56,24 @@ TEST_F(PageHeapTest, NobodyComesWhereSomethingStayed) {
 
 // With more address space in use than the limit allows by now.
 TEST_F(PageHeapTest, SecretPagesStayWhereTheirPlaceCannotBeReserved) {
+  const Source& source = secret_source;
   constexpr size_t kLength = kMiB;
   const uintptr_t span = space.TakeSpans(1, false);
   char* const pages = reinterpret_cast<char*>(span);
-  ASSERT_EQ(secret_source.Map(pages, kLength), 0);
+  ASSERT_EQ(source.Map(pages, kLength), 0);
   rlimit old;
   ASSERT_EQ(getrlimit(RLIMIT_AS, &old), 0);
   const rlimit little = {kLength, old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_AS, &little), 0);
-  const bool is_free = secret_source.Unmap(pages, kLength);
+  const bool is_free = source.Unmap(pages, kLength);
   ASSERT_EQ(setrlimit(RLIMIT_AS, &old), 0);
   EXPECT_FALSE(is_free);
   unsigned char in_core[kLength / kPageSize];
   EXPECT_EQ(mincore(pages, kLength, in_core), 0) << "nobody's mapping can come to lie there";
-  ASSERT_EQ(secret_source.Map(pages, kLength), 0);
+  ASSERT_EQ(source.Map(pages, kLength), 0);
   pages[0] = 1;
   pages[0] = 0;
-  EXPECT_TRUE(secret_source.Unmap(pages, kLength));
+  EXPECT_TRUE(source.Unmap(pages, kLength));
   space.GiveSpans(span, 1);
 }
 

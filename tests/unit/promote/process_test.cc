@@ -34,6 +34,7 @@ TEST(Process, HasNoRights) {
             0);
 }
 
+#ifndef __SANITIZE_ADDRESS__  // Whose terabytes can not be locked.
 // The library's own new mappings are locked and filled, then.
 TEST(Process, LocksWhatIsMappedFromNowOn) {
   EXPECT_EQ(InChild([] {
@@ -51,6 +52,7 @@ TEST(Process, LocksWhatIsMappedFromNowOn) {
             }),
             0);
 }
+#endif
 
 // Others run on; of it /proc/self/maps shows nothing.
 TEST(Process, HasLostItsFirstThread) {
