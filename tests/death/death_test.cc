@@ -14,6 +14,7 @@
 
 #include "include/secure_alloc/secure_alloc.h"
 #include "tests/death/cases.h"
+#include "tests/death/created_domain.h"
 #include "tests/limits/support.h"
 
 namespace secure_alloc::test {
@@ -25,15 +26,6 @@ constexpr const char* kMemfdSecret = "447";  // libseccomp is too old to know th
 constexpr const char* kHomeNames[] = {"public", "secret", "created"};
 
 const char* NameOf(Home home) { return kHomeNames[static_cast<int>(home)]; }
-
-secalloc_domain* CreatedDomain() {
-  static secalloc_domain* const domain = [] {
-    struct secalloc_domain_config config = {};
-    config.name = "created";
-    return secalloc_domain_create(&config);
-  }();
-  return domain;
-}
 
 }  // namespace
 

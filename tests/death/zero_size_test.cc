@@ -16,7 +16,8 @@
 #include <algorithm>
 #include <new>
 
-#include "tests/death/misuse.h"
+#include "tests/death/created_domain.h"
+#include "tests/death/hidden.h"
 #include "tests/limits/support.h"
 
 // C23.
@@ -25,15 +26,6 @@ extern "C" void free_aligned_sized(void* ptr, size_t alignment, size_t size);
 
 namespace secure_alloc::test {
 namespace {
-
-secalloc_domain* CreatedDomain() {
-  static secalloc_domain* const domain = [] {
-    struct secalloc_domain_config config = {};
-    config.name = "created";
-    return secalloc_domain_create(&config);
-  }();
-  return domain;
-}
 
 struct Maker {
   const char* name;
