@@ -8,12 +8,11 @@
 #include <cstring>
 
 #include "tests/unit/api/lockdown.h"
-#include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
 
 namespace {
 
-using secure_alloc::test::ForbidSystemCalls;
+using secure_alloc::test::Create;
 using secure_alloc::test::InChild;
 using secure_alloc::test::Refused;
 using secure_alloc::test::Works;
@@ -37,12 +36,6 @@ bool IsSealed(void* object) {
          mmap(page, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
              MAP_FAILED &&
          errno == EPERM;
-}
-
-secalloc_domain* Create() {
-  struct secalloc_domain_config config = {};
-  config.name = "keys";
-  return secalloc_domain_create(&config);
 }
 
 TEST(Lockdown, RefusesUnknownFlags) {
@@ -137,61 +130,6 @@ TEST(Lockdown, AChildHasItsOwnSealedCopy) {
   });
   SKIP_IF(result);
   EXPECT_EQ(result, 0);
-}
-
-TEST(Lockdown, GrowthEndsWithoutASystemCall) {
-  EXPECT_EQ(InChild([] {
-              secalloc_domain* const domain = Create();
-              if (secalloc_reserve_objects(domain, 1000, 100) != 0) return 1;
-              if (secalloc_reserve_objects(domain, 3, 50000) != 0) return 2;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 3;
-              ForbidSystemCalls();
-              for (int round = 0; round < 3; ++round) {
-                void* objects[1003];
-                for (int i = 0; i < 1003; ++i) {
-                  objects[i] = secalloc_domain_malloc(domain, i < 1000 ? 100 : 50000);
-                  if (objects[i] == nullptr) return 4;
-                }
-                for (void* object : objects) secalloc_free(object);
-              }
-              // To the end, of every size, large ones that no guard can be had for too.
-              for (size_t size : {31u, 1000u, 20000u, 40000u, 100000u, 3u << 20}) {
-                errno = 0;
-                while (secalloc_domain_malloc(domain, size) != nullptr) errno = 0;
-                if (errno != ENOMEM) return 5;
-              }
-              return 0;
-            }),
-            0);
-}
-
-TEST(Lockdown, GrowthIsRefusedToTheStandardDomainToo) {
-  EXPECT_EQ(InChild([] {
-              secalloc_free(secalloc_malloc(100));  // The thread's caches.
-              if (secalloc_reserve_objects(nullptr, 200, 100) != 0) return 1;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 2;
-              ForbidSystemCalls();
-              int served = 0;
-              while (secalloc_malloc(100) != nullptr) ++served;
-              return errno == ENOMEM && served >= 200 ? 0 : 3;
-            }),
-            0);
-}
-
-TEST(Lockdown, GrowthRefusesWhatNeedsArenas) {
-  EXPECT_EQ(InChild([] {
-              secalloc_domain* const domain = Create();
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 1;
-              if (!Refused(EPERM, [&] { return secalloc_reserve(domain, 1000); })) return 2;
-              if (!Refused(EPERM, [&] { return secalloc_reserve_objects(domain, 1, 9); })) {
-                return 3;
-              }
-              if (!Refused(EPERM, [] { return secalloc_mark(malloc(10), SECALLOC_MADV_SECRET); })) {
-                return 5;
-              }
-              return Create() == nullptr && errno == EPERM ? 0 : 4;
-            }),
-            0);
 }
 
 TEST(Lockdown, AllAtOnceAndAgain) {
