@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "tests/unit/api/lockdown.h"
 #include "tests/unit/child.h"
@@ -110,6 +112,37 @@ TEST(Lockdown, ClosedObjectsMustBeOpenedFirst) {
   });
   SKIP_IF(result);
   EXPECT_EQ(result, 0);
+}
+
+// What is closed once arenas are sealed could never be opened again.
+TEST(Lockdown, NothingIsClosedMeanwhile) {
+  for (int round = 0; round < 30; ++round) {
+    const int result = InChild([] {
+      void* const object = secalloc_domain_malloc(Create(), 60000);
+      for (int i = 0; i < 100; ++i) {
+        if (secalloc_domain_malloc(Create(), 100) == nullptr) return 1;
+      }
+      std::atomic<bool> stop = false;
+      std::thread other([&] {
+        while (!stop) {
+          (void)secalloc_protect(object, PROT_READ);
+          (void)secalloc_protect(object, PROT_READ | PROT_WRITE);
+        }
+      });
+      int error;
+      do {
+        error = secalloc_lockdown(SECALLOC_LOCKDOWN_MAPS) == 0 ? 0 : errno;
+      } while (error == EBUSY);
+      stop = true;
+      other.join();
+      if (error != 0) return error == EOPNOTSUPP ? kSkipped : 2;
+      memset(object, 1, 60000);
+      secalloc_free(object);
+      return 0;
+    });
+    SKIP_IF(result);
+    ASSERT_EQ(result, 0);
+  }
 }
 
 TEST(Lockdown, AChildHasItsOwnSealedCopy) {
