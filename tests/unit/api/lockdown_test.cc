@@ -4,12 +4,19 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <thread>
 
+#include "allocator/domain/lockdown.h"
 #include "tests/unit/api/lockdown.h"
+#include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
 
 namespace {
@@ -17,6 +24,7 @@ namespace {
 using secure_alloc::test::Create;
 using secure_alloc::test::InChild;
 using secure_alloc::test::Refused;
+using secure_alloc::test::RefuseSystemCall;
 using secure_alloc::test::Works;
 
 constexpr int kSkipped = 77;
@@ -40,6 +48,24 @@ bool IsSealed(void* object) {
          errno == EPERM;
 }
 
+// Each page of each secret mapping there is.
+bool AreAllSealed() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin, end;
+    if (line.find("secretmem") == std::string::npos) continue;
+    if (sscanf(line.c_str(), "%lx-%lx", &begin, &end) != 2) return false;
+    for (uintptr_t page = begin; page < end; page += 4096) {
+      if (!Refused(EPERM, [&] {
+            return mprotect(reinterpret_cast<void*>(page), 4096, PROT_READ | PROT_WRITE);
+          })) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 TEST(Lockdown, RefusesUnknownFlags) {
   EXPECT_TRUE(Refused(EINVAL, [] { return secalloc_lockdown(0); }));
   EXPECT_TRUE(Refused(EINVAL, [] { return secalloc_lockdown(16); }));
@@ -59,6 +85,7 @@ TEST(Lockdown, SealsArenasThatAreAndThatCome) {
     if (!IsSealed(secalloc_domain_malloc(domain, 1000))) return 3;
     if (!IsSealed(secalloc_domain_malloc(Create(), 1000))) return 4;
     if (!IsSealed(secalloc_domain_malloc(domain, 4 << 20))) return 6;
+    if (!AreAllSealed()) return 7;
     secalloc_free(large);
     // The same pages again, as no one else can have them.
     return secalloc_domain_malloc(domain, 3 << 20) == large ? 0 : 5;
@@ -142,6 +169,67 @@ TEST(Lockdown, NothingIsClosedMeanwhile) {
     });
     SKIP_IF(result);
     ASSERT_EQ(result, 0);
+  }
+}
+
+TEST(Lockdown, WhatCouldNotBeSealedIsTold) {
+  const int result = InChild([] {
+    char* const object = static_cast<char*>(secalloc_malloc(60000));
+    secalloc_domain* const domain = Create();
+    if (secalloc_domain_malloc(domain, 100) == nullptr) return 1;
+    char* const page = object + (4096 - reinterpret_cast<uintptr_t>(object) % 4096) % 4096;
+    if (munmap(page, 4096) != 0) return 2;
+    errno = 0;
+    if (secalloc_lockdown(SECALLOC_LOCKDOWN_MAPS) == 0) return 3;
+    return errno == EOPNOTSUPP ? kSkipped : errno == ENOMEM ? 0 : 4;
+  });
+  SKIP_IF(result);
+  EXPECT_EQ(result, 0);
+}
+
+TEST(Lockdown, WhereTheKernelCantNothingIsChanged) {
+  constexpr unsigned kMseal = 462;
+  EXPECT_EQ(InChild([] {
+              RefuseSystemCall(kMseal, ENOSYS);
+              constexpr unsigned kMaps = SECALLOC_LOCKDOWN_MAPS;
+              for (const unsigned flags :
+                   {kMaps, kMaps | SECALLOC_LOCKDOWN_GROWTH | SECALLOC_LOCKDOWN_CALLS}) {
+                if (!Refused(EOPNOTSUPP, [&] { return secalloc_lockdown(flags); })) return 1;
+              }
+              return prctl(PR_GET_DUMPABLE) == 1 && secalloc_domain_destroy(Create()) == 0 ? 0 : 2;
+            }),
+            0);
+  for (const unsigned filter : {SECALLOC_LOCKDOWN_CALLS, SECALLOC_LOCKDOWN_ONLY_WORK}) {
+    EXPECT_EQ(InChild([&] {
+                RefuseSystemCall(SYS_seccomp, EPERM);
+                if (!Refused(EOPNOTSUPP, [&] {
+                      return secalloc_lockdown(filter | SECALLOC_LOCKDOWN_GROWTH);
+                    })) {
+                  return 1;
+                }
+                return prctl(PR_GET_DUMPABLE) == 1 && secalloc_domain_destroy(Create()) == 0 &&
+                               secalloc_set_fault_handler(nullptr, nullptr) == 0
+                           ? 0
+                           : 2;
+              }),
+              0);
+  }
+}
+
+TEST(Lockdown, TheFaultHandlerStaysWhateverIsInForce) {
+  for (const unsigned flag :
+       {SECALLOC_LOCKDOWN_MAPS, SECALLOC_LOCKDOWN_GROWTH, SECALLOC_LOCKDOWN_CALLS,
+        SECALLOC_LOCKDOWN_ONLY_WORK}) {
+    EXPECT_EQ(InChild([&] {
+                if (secalloc_set_fault_handler(nullptr, nullptr) != 0) return 1;
+                if (secalloc_lockdown(flag) != 0) return errno == EOPNOTSUPP ? 0 : 2;
+                if ((secure_alloc::LockedDown() & flag) == 0) return 4;
+                return Refused(EPERM, [] { return secalloc_set_fault_handler(nullptr, nullptr); })
+                           ? 0
+                           : 3;
+              }),
+              0)
+        << flag;
   }
 }
 
