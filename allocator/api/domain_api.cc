@@ -87,10 +87,6 @@ SA_EXPORT secalloc_domain* secalloc_domain_create(const struct secalloc_domain_c
     errno = EINVAL;
     return nullptr;
   }
-  if ((LockedDown() & kLockGrowth) != 0) {
-    errno = EPERM;
-    return nullptr;
-  }
   settings.name = config->name;
   settings.quota = config->quota != 0 ? config->quota : SIZE_MAX;
   settings.keyed = (config->flags & SECALLOC_DOMAIN_PKEY) != 0;

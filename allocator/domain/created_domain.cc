@@ -49,6 +49,11 @@ CreatedDomain::CreatedDomain(const DomainConfig& config, unsigned key, DomainRec
 
 CreatedDomain* CreatedDomain::New(const DomainConfig& config, int* error) {
   SettleBudget();
+  MutexLock lock(SecretDomains::mutex());
+  if ((LockedDown() & kLockGrowth) != 0) {
+    *error = EPERM;
+    return nullptr;
+  }
   unsigned key = os::kNoKey;
   *error = config.keyed ? os::AllocateKey(&key) : 0;
   if (*error != 0) return nullptr;
@@ -58,7 +63,6 @@ CreatedDomain* CreatedDomain::New(const DomainConfig& config, int* error) {
     *error = ENOMEM;
     return nullptr;
   }
-  MutexLock lock(SecretDomains::mutex());
   DomainRecord* const record = FindRecord();
   if (record == nullptr) process_record.unlisted_domains.Add(1);
   // The constructor writes to all of it: no page fault is left for later.

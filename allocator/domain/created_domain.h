@@ -19,7 +19,7 @@ struct DomainConfig {
 
 class CreatedDomain final : public PrivateHeap {
  public:
-  // Null, and why: ENOMEM; ENOSPC or EOPNOTSUPP: no key.
+  // Null, and why: EPERM growth is locked down; ENOMEM; ENOSPC or EOPNOTSUPP: no key.
   static CreatedDomain* New(const DomainConfig& config, int* error);
   // Nobody uses the domain or anything in it any more.
   static void Delete(CreatedDomain* domain);

@@ -17,24 +17,20 @@ constinit std::atomic<unsigned> in_force{0};
 
 void AddInForce(unsigned flags) { in_force.fetch_or(flags, std::memory_order_release); }
 
-bool AnyClosed() SA_REQUIRES(SecretDomains::mutex()) {
-  bool any = false;
-  SecretDomains::ForEach([&any](Domain& domain) {
-    MutexLock lock(domain.heap().large().mutex());
-    any |= domain.heap().large().any_closed();
-  });
-  return any;
-}
-
-// In all domains or, after an error, in some.
-int SealArenas() {
+// In all domains or, after an error, in some. Meanwhile no object of any is closed.
+int SealArenas() SA_NO_THREAD_SAFETY {
   MutexLock lock(SecretDomains::mutex());
-  if (AnyClosed()) return EBUSY;
-  AddInForce(kLockMaps);
   int error = 0;
+  SecretDomains::ForEach([&error](Domain& domain) SA_NO_THREAD_SAFETY {
+    domain.heap().large().mutex().Lock();
+    if (domain.heap().large().any_closed()) error = EBUSY;
+  });
+  if (error == 0) AddInForce(kLockMaps);
   SecretDomains::ForEach([&error](Domain& domain) {
     if (error == 0) error = domain.heap().pages().SealArenas();
   });
+  SecretDomains::ForEach(
+      [](Domain& domain) SA_NO_THREAD_SAFETY { domain.heap().large().mutex().Unlock(); });
   return error;
 }
 

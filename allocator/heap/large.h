@@ -116,10 +116,12 @@ class LargeStore {
   void DropStale() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
-  // What is freed is kept for an object of the same size: nobody else can use it.
-  static bool Stays(const Run& run) {
+  // What is freed is kept for an object of the same size: nobody else can use it, or not without
+  // a system call.
+  bool Stays(const Run& run) const {
     return IsReserved(run) ||
-           (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed));
+           (run.arena->whole && run.arena->sealed.load(std::memory_order_relaxed)) ||
+           (EdgesOf(run) == Edges::kGuarded && guarded_pages_.growth_sealed());
   }
 
   const unsigned mark_;  // of its objects, in their shadow

@@ -41,6 +41,7 @@ void LargeStore::Tick() {
 }
 
 void LargeStore::DropStale() {
+  if (guarded_pages_.growth_sealed()) return;  // Nor is the clock asked.
   const uint64_t now = os::Milliseconds();
   now_ = now;
   if (now - period_ > kPatience) {
@@ -146,7 +147,7 @@ bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
 void LargeStore::DropOldest() {
   const Run oldest = queue_[0].run;
   RemoveWaiting(0);
-  GiveBack(oldest);
+  Stays(oldest) ? Keep(oldest) : GiveBack(oldest);
 }
 
 void LargeStore::GiveBackWaiting(size_t bytes) {

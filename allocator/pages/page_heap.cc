@@ -53,7 +53,6 @@ int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
     Pages end = page;
     while (end < first + count && !info[end].prepared) ++end;
     if (end > page) {
-      if (growth_sealed_) return EPERM;
       const int error = arena->source->Prepare(arena->AddressOf(page), BytesOf(end - page));
       if (error != 0) return error;
       record_.faulted_pages.Add(end - page);
@@ -132,7 +131,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   const Buddy::FreeRun merged = arena->buddy.Give(first, count);
   CountUnused(*arena, count);
-  if (merged.order >= kShadowDropOrder && !growth_sealed_) {
+  if (merged.order >= kShadowDropOrder && !growth_sealed()) {
     space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
   }
   arena->exhausted = false;
@@ -190,7 +189,7 @@ bool PageHeap::MayTryElsewhere(Arena* refused) {
 }
 
 bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error) {
-  if (growth_sealed_) {
+  if (growth_sealed()) {
     *error = EPERM;
     return false;
   }
@@ -271,7 +270,7 @@ bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) 
 }
 
 bool PageHeap::GuardEnds(const Run& run) {
-  if (run.arena->sealed.load(std::memory_order_relaxed) || growth_sealed_) return false;
+  if (run.arena->sealed.load(std::memory_order_relaxed) || growth_sealed()) return false;
   const Source& source = *run.arena->source;
   char* const before = run.address() - BytesOf(Margin());
   char* const behind = run.address() + run.bytes();
@@ -323,7 +322,7 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
   if (arena->whole) {
     MutexLock lock(mutex_);
     // Sealed while its object was being freed: it is lost.
-    if (arena->sealed.load(std::memory_order_relaxed)) return;
+    if (arena->sealed.load(std::memory_order_relaxed) || growth_sealed()) return;
     arenas_.Remove(arena);
     DeleteArena(arena);
     return;

@@ -124,8 +124,9 @@ class PageHeap {
   // Seals all arenas, and those that are made later when they are: see Arena. 0 or an errno
   // value, and then some are sealed.
   [[nodiscard]] int SealArenas();
-  // From here on no page is asked of a source: what is ready is handed out.
+  // From here on no page is asked of a source, nor given back: what is ready is handed out.
   void SealGrowth();
+  bool growth_sealed() const { return growth_sealed_.load(std::memory_order_relaxed); }
 
   // See there.
   const PageRecord& usage() const { return record_; }
@@ -177,6 +178,7 @@ class PageHeap {
   void ReleaseEmptyBeyond(Pages kept) SA_REQUIRES(mutex_);
   void ReleaseEmpty(Arena* arena) SA_REQUIRES(mutex_);
   [[nodiscard]] int SealIfAsked(Arena* arena) SA_REQUIRES(mutex_);
+  void WithdrawUnready(Arena* arena) SA_REQUIRES(mutex_);
   [[nodiscard]] bool GuardEnds(const Run& run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
@@ -234,7 +236,7 @@ class PageHeap {
   size_t dirty_pages_ SA_GUARDED_BY(mutex_) = 0;  // given back since the last purge
   bool fork_under_way_ SA_GUARDED_BY(mutex_) = false;
   bool seals_arenas_ SA_GUARDED_BY(mutex_) = false;
-  bool growth_sealed_ SA_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> growth_sealed_{false};  // written under the lock
   unsigned refusals_left_ SA_GUARDED_BY(mutex_) = 0;  // growth that need not be tried
   Pages refused_pages_ SA_GUARDED_BY(mutex_) = 0;
   uint32_t refused_epoch_ SA_GUARDED_BY(mutex_) = 0;

@@ -181,10 +181,27 @@ int PageHeap::SealArenas() {
 
 void PageHeap::SealGrowth() {
   MutexLock lock(mutex_);
-  growth_sealed_ = true;
-  // Nothing idle goes back to the kernel any more.
-  for (Arena* const arena : arenas_) arena->reserved = true;
+  growth_sealed_.store(true, std::memory_order_relaxed);
+  for (Arena* const arena : arenas_) {
+    arena->reserved = true;  // Nothing idle goes back to the kernel any more.
+    if (!arena->whole) WithdrawUnready(arena);
+  }
   empty_pages_ = 0;
+}
+
+// What nobody can have any more must not be found before what is ready: it counts as in use.
+void PageHeap::WithdrawUnready(Arena* arena) {
+  const auto is_unready = [arena](Pages page) {
+    return arena->buddy.AllFree(page, 1) && !arena->info[page].prepared;
+  };
+  (void)ForEachStretch(*arena, is_unready, [&](Pages first, Pages count) SA_NO_THREAD_SAFETY {
+    arena->buddy.Withdraw(first, count);
+    for (Pages page = first; page < first + count; ++page) {
+      SayKind(arena->info[page], PageKind::kAllocated);
+    }
+    CountUsed(*arena, count);
+    return 0;
+  });
 }
 
 }  // namespace secure_alloc

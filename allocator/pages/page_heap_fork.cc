@@ -54,7 +54,7 @@ int PageHeap::MapCopy(Arena* arena) {
 }
 
 int PageHeap::MakeCopy(Arena* arena) {
-  if (growth_sealed_) return EPERM;
+  if (growth_sealed()) return EPERM;
   SetInCopy(*arena, 0, arena->grown, false);
   int error = MapCopy(arena);
   if (error == 0 && key_ != os::kNoKey) {

@@ -135,7 +135,7 @@ int PageHeap::GrowFrom(const Source& source, Pages needed) {
 }
 
 bool PageHeap::Grow(Pages needed, int* error) {
-  if (growth_sealed_) {
+  if (growth_sealed()) {
     *error = EPERM;
     return false;
   }
@@ -174,6 +174,7 @@ int PageHeap::ReserveFrom(const Source& source, Pages count) {
 }
 
 int PageHeap::ReserveLocked(size_t pages) {
+  if (growth_sealed()) return EPERM;
   size_t made = 0;
   while (pages > 0) {
     const Pages count = static_cast<Pages>(std::min<size_t>(pages, kLargestReservation));

@@ -40,6 +40,11 @@ fi
 fact "a child has its secrets" printed 'child 0'
 fact "it ends well" succeeded
 
+run refusing 462 ENOSYS lockdown=1 true
+fact "where the kernel can't seal that is told, and nothing else" said_once 'arenas are not sealed'
+run refusing seccomp EPERM lockdown=1 true
+fact "where it takes no filter that is told, and nothing else" said_once 'no system call is refused'
+
 need_root "looking in as another process of the user"
 NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 peek() {

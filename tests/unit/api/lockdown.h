@@ -15,6 +15,12 @@ bool Refused(int error, Call call) {
   return call() == -1 && errno == error;
 }
 
+inline secalloc_domain* Create() {
+  struct secalloc_domain_config config = {};
+  config.name = "keys";
+  return secalloc_domain_create(&config);
+}
+
 // Objects of all sorts come, hold what they are given, and go.
 inline bool Works(secalloc_domain* domain) {
   for (int round = 0; round < 3; ++round) {

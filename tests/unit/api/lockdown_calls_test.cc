@@ -10,15 +10,18 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "secure_alloc/secure_alloc.h"
 #include "tests/unit/api/lockdown.h"
+#include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
 
 namespace {
 
 using secure_alloc::test::InChild;
 using secure_alloc::test::Refused;
+using secure_alloc::test::RefuseSystemCall;
 using secure_alloc::test::Works;
 
 TEST(LockdownCalls, ThoseThatLookIntoProcessesAreRefused) {
@@ -105,6 +108,49 @@ TEST(LockdownCalls, OnlyWorkIsLeft) {
               return Refused(EPERM, [] { return fork(); }) ? 0 : 9;
             }),
             0);
+}
+
+TEST(LockdownCalls, AThreadThatCantBeLockedDownIsTold) {
+  for (const unsigned flag : {SECALLOC_LOCKDOWN_CALLS, SECALLOC_LOCKDOWN_ONLY_WORK}) {
+    EXPECT_EQ(InChild([&] {
+                std::atomic<bool> has_filter = false, stop = false;
+                std::thread other([&] {
+                  RefuseSystemCall(SYS_kcmp, EPERM);
+                  has_filter = true;
+                  while (!stop) std::this_thread::yield();
+                });
+                while (!has_filter) std::this_thread::yield();
+                const bool told = Refused(ENOMEM, [&] { return secalloc_lockdown(flag); });
+                stop = true;
+                other.join();
+                return told ? 0 : 1;
+              }),
+              0);
+  }
+}
+
+// Filters until the kernel takes no more of so many instructions.
+void InstallFilters(unsigned short length) {
+  std::vector<sock_filter> code(length, sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0));
+  code.back() = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program = {length, code.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(100);
+  while (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0) continue;
+}
+
+// Where there is room for the first filter, and none for the second.
+TEST(LockdownCalls, AFilterTooManyIsTold) {
+  constexpr int kNoRoom = 77;
+  int result = kNoRoom;
+  for (unsigned short length = 150; length < 220 && result == kNoRoom; length += 7) {
+    result = InChild([&] {
+      InstallFilters(1000);
+      InstallFilters(length);
+      if (secalloc_lockdown(SECALLOC_LOCKDOWN_CALLS) != 0) return kNoRoom;
+      return Refused(ENOMEM, [] { return secalloc_lockdown(SECALLOC_LOCKDOWN_ONLY_WORK); }) ? 0 : 1;
+    });
+  }
+  EXPECT_EQ(result, 0);
 }
 
 }  // namespace

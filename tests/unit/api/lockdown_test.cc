@@ -4,18 +4,27 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
 
+#include "allocator/domain/lockdown.h"
 #include "tests/unit/api/lockdown.h"
 #include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
 
 namespace {
 
-using secure_alloc::test::ForbidSystemCalls;
+using secure_alloc::test::Create;
 using secure_alloc::test::InChild;
 using secure_alloc::test::Refused;
+using secure_alloc::test::RefuseSystemCall;
 using secure_alloc::test::Works;
 
 constexpr int kSkipped = 77;
@@ -39,10 +48,22 @@ bool IsSealed(void* object) {
          errno == EPERM;
 }
 
-secalloc_domain* Create() {
-  struct secalloc_domain_config config = {};
-  config.name = "keys";
-  return secalloc_domain_create(&config);
+// Each page of each secret mapping there is.
+bool AreAllSealed() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin, end;
+    if (line.find("secretmem") == std::string::npos) continue;
+    if (sscanf(line.c_str(), "%lx-%lx", &begin, &end) != 2) return false;
+    for (uintptr_t page = begin; page < end; page += 4096) {
+      if (!Refused(EPERM, [&] {
+            return mprotect(reinterpret_cast<void*>(page), 4096, PROT_READ | PROT_WRITE);
+          })) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 TEST(Lockdown, RefusesUnknownFlags) {
@@ -64,6 +85,7 @@ TEST(Lockdown, SealsArenasThatAreAndThatCome) {
     if (!IsSealed(secalloc_domain_malloc(domain, 1000))) return 3;
     if (!IsSealed(secalloc_domain_malloc(Create(), 1000))) return 4;
     if (!IsSealed(secalloc_domain_malloc(domain, 4 << 20))) return 6;
+    if (!AreAllSealed()) return 7;
     secalloc_free(large);
     // The same pages again, as no one else can have them.
     return secalloc_domain_malloc(domain, 3 << 20) == large ? 0 : 5;
@@ -119,6 +141,98 @@ TEST(Lockdown, ClosedObjectsMustBeOpenedFirst) {
   EXPECT_EQ(result, 0);
 }
 
+// What is closed once arenas are sealed could never be opened again.
+TEST(Lockdown, NothingIsClosedMeanwhile) {
+  for (int round = 0; round < 30; ++round) {
+    const int result = InChild([] {
+      void* const object = secalloc_domain_malloc(Create(), 60000);
+      for (int i = 0; i < 100; ++i) {
+        if (secalloc_domain_malloc(Create(), 100) == nullptr) return 1;
+      }
+      std::atomic<bool> stop = false;
+      std::thread other([&] {
+        while (!stop) {
+          (void)secalloc_protect(object, PROT_READ);
+          (void)secalloc_protect(object, PROT_READ | PROT_WRITE);
+        }
+      });
+      int error;
+      do {
+        error = secalloc_lockdown(SECALLOC_LOCKDOWN_MAPS) == 0 ? 0 : errno;
+      } while (error == EBUSY);
+      stop = true;
+      other.join();
+      if (error != 0) return error == EOPNOTSUPP ? kSkipped : 2;
+      memset(object, 1, 60000);
+      secalloc_free(object);
+      return 0;
+    });
+    SKIP_IF(result);
+    ASSERT_EQ(result, 0);
+  }
+}
+
+TEST(Lockdown, WhatCouldNotBeSealedIsTold) {
+  const int result = InChild([] {
+    char* const object = static_cast<char*>(secalloc_malloc(60000));
+    secalloc_domain* const domain = Create();
+    if (secalloc_domain_malloc(domain, 100) == nullptr) return 1;
+    char* const page = object + (4096 - reinterpret_cast<uintptr_t>(object) % 4096) % 4096;
+    if (munmap(page, 4096) != 0) return 2;
+    errno = 0;
+    if (secalloc_lockdown(SECALLOC_LOCKDOWN_MAPS) == 0) return 3;
+    return errno == EOPNOTSUPP ? kSkipped : errno == ENOMEM ? 0 : 4;
+  });
+  SKIP_IF(result);
+  EXPECT_EQ(result, 0);
+}
+
+TEST(Lockdown, WhereTheKernelCantNothingIsChanged) {
+  constexpr unsigned kMseal = 462;
+  EXPECT_EQ(InChild([] {
+              RefuseSystemCall(kMseal, ENOSYS);
+              constexpr unsigned kMaps = SECALLOC_LOCKDOWN_MAPS;
+              for (const unsigned flags :
+                   {kMaps, kMaps | SECALLOC_LOCKDOWN_GROWTH | SECALLOC_LOCKDOWN_CALLS}) {
+                if (!Refused(EOPNOTSUPP, [&] { return secalloc_lockdown(flags); })) return 1;
+              }
+              return prctl(PR_GET_DUMPABLE) == 1 && secalloc_domain_destroy(Create()) == 0 ? 0 : 2;
+            }),
+            0);
+  for (const unsigned filter : {SECALLOC_LOCKDOWN_CALLS, SECALLOC_LOCKDOWN_ONLY_WORK}) {
+    EXPECT_EQ(InChild([&] {
+                RefuseSystemCall(SYS_seccomp, EPERM);
+                if (!Refused(EOPNOTSUPP, [&] {
+                      return secalloc_lockdown(filter | SECALLOC_LOCKDOWN_GROWTH);
+                    })) {
+                  return 1;
+                }
+                return prctl(PR_GET_DUMPABLE) == 1 && secalloc_domain_destroy(Create()) == 0 &&
+                               secalloc_set_fault_handler(nullptr, nullptr) == 0
+                           ? 0
+                           : 2;
+              }),
+              0);
+  }
+}
+
+TEST(Lockdown, TheFaultHandlerStaysWhateverIsInForce) {
+  for (const unsigned flag :
+       {SECALLOC_LOCKDOWN_MAPS, SECALLOC_LOCKDOWN_GROWTH, SECALLOC_LOCKDOWN_CALLS,
+        SECALLOC_LOCKDOWN_ONLY_WORK}) {
+    EXPECT_EQ(InChild([&] {
+                if (secalloc_set_fault_handler(nullptr, nullptr) != 0) return 1;
+                if (secalloc_lockdown(flag) != 0) return errno == EOPNOTSUPP ? 0 : 2;
+                if ((secure_alloc::LockedDown() & flag) == 0) return 4;
+                return Refused(EPERM, [] { return secalloc_set_fault_handler(nullptr, nullptr); })
+                           ? 0
+                           : 3;
+              }),
+              0)
+        << flag;
+  }
+}
+
 TEST(Lockdown, AChildHasItsOwnSealedCopy) {
   const int result = InChild([] {
     char* const object = static_cast<char*>(secalloc_malloc(100));
@@ -137,61 +251,6 @@ TEST(Lockdown, AChildHasItsOwnSealedCopy) {
   });
   SKIP_IF(result);
   EXPECT_EQ(result, 0);
-}
-
-TEST(Lockdown, GrowthEndsWithoutASystemCall) {
-  EXPECT_EQ(InChild([] {
-              secalloc_domain* const domain = Create();
-              if (secalloc_reserve_objects(domain, 1000, 100) != 0) return 1;
-              if (secalloc_reserve_objects(domain, 3, 50000) != 0) return 2;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 3;
-              ForbidSystemCalls();
-              for (int round = 0; round < 3; ++round) {
-                void* objects[1003];
-                for (int i = 0; i < 1003; ++i) {
-                  objects[i] = secalloc_domain_malloc(domain, i < 1000 ? 100 : 50000);
-                  if (objects[i] == nullptr) return 4;
-                }
-                for (void* object : objects) secalloc_free(object);
-              }
-              // To the end, of every size, large ones that no guard can be had for too.
-              for (size_t size : {31u, 1000u, 20000u, 40000u, 100000u, 3u << 20}) {
-                errno = 0;
-                while (secalloc_domain_malloc(domain, size) != nullptr) errno = 0;
-                if (errno != ENOMEM) return 5;
-              }
-              return 0;
-            }),
-            0);
-}
-
-TEST(Lockdown, GrowthIsRefusedToTheStandardDomainToo) {
-  EXPECT_EQ(InChild([] {
-              secalloc_free(secalloc_malloc(100));  // The thread's caches.
-              if (secalloc_reserve_objects(nullptr, 200, 100) != 0) return 1;
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 2;
-              ForbidSystemCalls();
-              int served = 0;
-              while (secalloc_malloc(100) != nullptr) ++served;
-              return errno == ENOMEM && served >= 200 ? 0 : 3;
-            }),
-            0);
-}
-
-TEST(Lockdown, GrowthRefusesWhatNeedsArenas) {
-  EXPECT_EQ(InChild([] {
-              secalloc_domain* const domain = Create();
-              if (secalloc_lockdown(SECALLOC_LOCKDOWN_GROWTH) != 0) return 1;
-              if (!Refused(EPERM, [&] { return secalloc_reserve(domain, 1000); })) return 2;
-              if (!Refused(EPERM, [&] { return secalloc_reserve_objects(domain, 1, 9); })) {
-                return 3;
-              }
-              if (!Refused(EPERM, [] { return secalloc_mark(malloc(10), SECALLOC_MADV_SECRET); })) {
-                return 5;
-              }
-              return Create() == nullptr && errno == EPERM ? 0 : 4;
-            }),
-            0);
 }
 
 TEST(Lockdown, AllAtOnceAndAgain) {

@@ -236,5 +236,27 @@ TEST_F(PageHeapTest, AnArenaThatGrowsInPlaceIsFilledBeforeTheNext) {
   EXPECT_EQ(heap.usage().arenas[size_t(Protection::kSecret)].get(), 2u);
 }
 
+// What is ready can be had again, and what is not counts as in use.
+TEST_F(PageHeapTest, SealedGrowthHandsOutWhatIsReady) {
+  const Run run = Take(2);
+  const size_t mapped = first_.mapped_bytes();
+  ASSERT_GT(mapped, run.bytes());
+  heap_.SealGrowth();
+  const auto used = [this] { return heap_.usage().used_bytes[size_t(Protection::kSecret)].get(); };
+  EXPECT_EQ(used(), mapped);
+  for (Pages page = 0; page < run.arena->grown; ++page) {
+    EXPECT_EQ(KindOf(run.arena->info[page]), PageKind::kAllocated);
+  }
+  heap_.Give(run);
+  EXPECT_EQ(used(), mapped - run.bytes());
+  std::vector<Run> pages;
+  for (Pages i = 0; i < run.count; ++i) pages.push_back(Take(0));
+  EXPECT_EQ(ErrorOfTake(0), EPERM);
+  for (const Run& page : pages) heap_.Give(page);
+  first_.ForgetMaps();
+  EXPECT_EQ(heap_.Reserve(1), EPERM);
+  EXPECT_TRUE(first_.maps_asked().empty());
+}
+
 }  // namespace
 }  // namespace secure_alloc
