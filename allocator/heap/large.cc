@@ -128,8 +128,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
       !extent.IsAtFrontOf(run)) {
     return nullptr;
   }
-  // Those that are promoted are known by their addresses.
-  if (promoted_pages.bytes.load(std::memory_order_relaxed) != 0) return nullptr;
+  if (!MayMovePages()) return nullptr;
   Open(run);
   Run fresh;
   int error;
@@ -171,7 +170,7 @@ void LargeStore::Free(void* object, const void* caller) {
   const Extent extent = ExtentOf(run);
   WipeBytes(extent.object, std::min(extent.size, extent.request() + 1));
   run.address()[run.bytes() - 1] = 0;
-  MakeOrdinary(run.address(), run.bytes());
+  (void)MakeOrdinary(run.address(), run.bytes());  // If not now, when the run goes back.
   MutexLock lock(mutex_);
   if (Stays(run)) {
     Keep(run);
@@ -285,7 +284,6 @@ void LargeStore::CloseAll(PageHeap& pages) {
 
 void LargeStore::GiveBack(const Run& run) {
   StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
-  MakeOrdinary(run.address(), run.bytes());
   switch (EdgesOf(run)) {
     case Edges::kNone:
       // Ordinary pages go back to the kernel, which gives zero ones for them.

@@ -115,7 +115,7 @@ bool LargeStore::TakeLongest(Pages pages, Run* longest) {
 
 // The pages of the longest one, at another address, and new ones behind them if they are too few.
 bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run, size_t* moved) {
-  if (pages < kLeastMoved) return false;
+  if (pages < kLeastMoved || !MayMovePages()) return false;
   Run longest;
   {
     MutexLock lock(mutex_);

@@ -5,6 +5,7 @@
 #include "allocator/base/system_page.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/arena.h"
+#include "allocator/pages/promoted.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/object.h"
@@ -90,6 +91,11 @@ inline void SetExtent(const Run& run, size_t before, size_t request) {
 
 // From so many pages on, moving them is cheaper than copying them to a run that waited, and wiping.
 inline constexpr Pages kLeastMoved = PagesFor(1 * kMiB);
+
+// Pages that are promoted are known by their addresses.
+inline bool MayMovePages() {
+  return promoted_pages.bytes.load(std::memory_order_relaxed) == 0;
+}
 
 // Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
 // would stay a mapping of their own (vm.max_map_count).

@@ -117,13 +117,14 @@ bool PageHeap::TakeRun(unsigned order, Run* run, int* error) {
 }
 
 void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
-  MakeOrdinary(arena->AddressOf(first), BytesOf(count));
+  const bool ordinary = MakeOrdinary(arena->AddressOf(first), BytesOf(count));
   PageInfo* const info = arena->info;
   for (Pages page = first; page < first + count;) {
     Pages end = page;
     while (end < first + count && info[end].prepared) ++end;
     if (end > page) {
-      const bool again = arena->source->Retire(arena->AddressOf(page), BytesOf(end - page));
+      const bool again =
+          ordinary && arena->source->Retire(arena->AddressOf(page), BytesOf(end - page));
       for (; page < end; ++page) info[page].prepared = !again;
     } else {
       ++page;
@@ -297,6 +298,7 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
   if (arena->whole || arena->source->protection() != Protection::kPlain) return false;
   MutexLock lock(mutex_);
   const Pages margins = run->first + count, end = run->first + run->count;
+  if (!MakeOrdinary(arena->AddressOf(margins), BytesOf(2 * Margin()))) return false;
   const bool again = arena->source->Retire(arena->AddressOf(margins), BytesOf(2 * Margin()));
   *rest = {arena, margins + 2 * Margin(), end - margins - 2 * Margin()};
   PageInfo* const info = arena->info;
@@ -321,8 +323,11 @@ void PageHeap::GiveGuarded(const Run& run, bool guarded) {
   Arena* const arena = run.arena;
   if (arena->whole) {
     MutexLock lock(mutex_);
-    // Sealed while its object was being freed: it is lost.
-    if (arena->sealed.load(std::memory_order_relaxed) || growth_sealed()) return;
+    // Sealed while its object was being freed, or still promoted: it is lost.
+    if (arena->sealed.load(std::memory_order_relaxed) || growth_sealed() ||
+        !MakeOrdinary(run.address(), run.bytes())) {
+      return;
+    }
     arenas_.Remove(arena);
     DeleteArena(arena);
     return;

@@ -9,6 +9,7 @@
 #include "allocator/os/lockdown.h"
 #include "allocator/os/os.h"
 #include "allocator/pages/page_heap.h"
+#include "allocator/pages/promoted.h"
 #include "allocator/pages/space.h"
 #include "allocator/pages/used_pages.h"
 
@@ -115,7 +116,7 @@ void PageHeap::DeleteArena(Arena* arena) {
 void PageHeap::ReleaseEmptyBeyond(Pages kept) {
   for (Arena* const arena : arenas_) {
     if (empty_pages_ <= kept) return;
-    if (!arena->idle()) continue;
+    if (!arena->idle() || !MakeOrdinary(arena->AddressOf(0), arena->bytes())) continue;
     ReleaseEmpty(arena);
     gave_back_ = true;
     // Use has fallen: the next arena may be smaller again.

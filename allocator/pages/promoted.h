@@ -11,16 +11,17 @@ namespace secure_alloc {
 struct PromotedPages {
   // In the space. Relaxed: who frees pages has seen them promoted, and so all that was set before.
   std::atomic<size_t> bytes{0};
-  std::atomic<void (*)(void* address, size_t length)> release{nullptr};  // set before bytes
+  std::atomic<bool (*)(void* address, size_t length)> release{nullptr};  // set before bytes
 };
 extern constinit PromotedPages promoted_pages;
 
 // [address, address + length) is free, and nobody's but the caller's. Zero afterwards where
-// it was promoted.
-inline void MakeOrdinary(void* address, size_t length) {
+// it was promoted. False: for want of map entries, memory or rights some stay as they are, and are
+// known as such: nothing may be mapped over them, moved away or unmapped.
+[[nodiscard]] inline bool MakeOrdinary(void* address, size_t length) {
   if (promoted_pages.bytes.load(std::memory_order_relaxed) == 0) [[likely]]
-    return;
-  promoted_pages.release.load(std::memory_order_relaxed)(address, length);
+    return true;
+  return promoted_pages.release.load(std::memory_order_relaxed)(address, length);
 }
 
 }  // namespace secure_alloc

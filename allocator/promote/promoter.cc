@@ -15,8 +15,8 @@ constinit Promoter promoter(secret_budget);
 
 namespace {
 
-void ReleasePromoted(void* address, size_t length) {
-  promoter.Release(Address(address), Address(address) + length);
+bool ReleasePromoted(void* address, size_t length) {
+  return promoter.Release(Address(address), Address(address) + length);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class Promoter {
   [[nodiscard]] int Reserve(size_t bytes);
 
   // Free pages of an arena become ordinary and zero, without a window: see pages/promoted.h.
-  void Release(uintptr_t begin, uintptr_t end);
+  [[nodiscard]] bool Release(uintptr_t begin, uintptr_t end);
 
   // Is this object of an ordinary arena promoted? Asked at every realloc(3).
   bool HasPromoted(const void* object) {
@@ -89,6 +89,8 @@ class Promoter {
   [[nodiscard]] bool HasRoomFor(size_t bytes) SA_REQUIRES(mutex_);
   [[nodiscard]] int MakeCopy(PromotedFile& file) SA_REQUIRES(mutex_);
   void KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias) SA_REQUIRES(mutex_);
+  [[nodiscard]] bool ReleasePiece(size_t index, uintptr_t begin, uintptr_t end)
+      SA_REQUIRES(mutex_);
   // Tells the figures; after each change of them.
   void Tell() SA_REQUIRES(mutex_);
 

@@ -90,28 +90,38 @@ void Promoter::KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* a
   }
 }
 
-void Promoter::Release(uintptr_t begin, uintptr_t end) {
+bool Promoter::Release(uintptr_t begin, uintptr_t end) {
   MutexLock lock(mutex_);
+  bool all = true;
   for (uintptr_t at = begin; at < end;) {
     const size_t index = registry_.FirstBehind(at);
-    if (index == registry_.count() || registry_.piece(index).begin >= end) return;
+    if (index == registry_.count() || registry_.piece(index).begin >= end) break;
     const Piece piece = registry_.piece(index);
     at = std::max(at, piece.begin);
     const uintptr_t until = std::min(end, piece.end());
-    const size_t length = until - at;
-    char* const pages = reinterpret_cast<char*>(at);
-    WipeBytes(pages, length);
-    void* alias;
-    // Without a map entry, or sealed, they stay secret for now, and are zero.
-    if (registry_.Reserve() && os::Alias(pages, length, &alias) == 0) {
-      if (os::MapAnonymousOver(pages, length, os::kReadWrite) == 0) {
-        KeepOrUnmap(index, at, until, static_cast<char*>(alias));
-      } else {
-        os::Unmap(alias, length);
-      }
-    }
+    all &= ReleasePiece(index, at, until);
     at = until;
   }
+  return all;
+}
+
+bool Promoter::ReleasePiece(size_t index, uintptr_t begin, uintptr_t end) {
+  char* const pages = reinterpret_cast<char*>(begin);
+  const size_t length = end - begin;
+  WipeBytes(pages, length);
+  if (Refused(Step::kTable) != 0 || !registry_.Reserve()) return false;
+  void* alias = nullptr;
+  if (Refused(Step::kAlias) == 0) (void)os::Alias(pages, length, &alias);
+  const bool gone = Refused(Step::kFresh) == 0 &&
+                    os::MapAnonymousOver(pages, length, os::kReadWrite) == 0;
+  if (gone && alias != nullptr) {
+    KeepOrUnmap(index, begin, end, static_cast<char*>(alias));
+  } else if (gone) {
+    registry_.Cut(index, begin, end, /*take_file=*/false);
+  } else if (alias != nullptr) {
+    os::Unmap(alias, length);
+  }
+  return gone;
 }
 
 }  // namespace secure_alloc

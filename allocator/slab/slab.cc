@@ -92,7 +92,8 @@ void Slab::DiscardFreePages() {
     const unsigned page = static_cast<unsigned>(std::countr_zero(left));
     const unsigned count = static_cast<unsigned>(std::countr_one(left >> page));
     char* const address = run_.address() + page * page_size;
-    MakeOrdinary(address, count * page_size);
+    // Secret pages that stay keep their memory.
+    (void)MakeOrdinary(address, count * page_size);
     SA_CHECK(os::Discard(address, count * page_size) == 0);
     left &= ~(~uint64_t{0} >> (64 - count) << page);
   }

@@ -11,37 +11,14 @@
 
 #include "allocator/promote/steps.h"
 #include "tests/unit/promote/range.h"
+#include "tests/unit/promote/refusal.h"
 
 namespace secure_alloc {
 namespace {
 
 using test::kPage;
 using test::Range;
-
-// Refuses some questions about one step.
-Step refused_step = Step::kSteps;
-int skip = 0;
-int refusals_left = 0;
-int refusals = 0;
-
-int Refuse(Step step) {
-  if (step != refused_step || skip-- > 0 || refusals_left-- <= 0) return 0;
-  ++refusals;
-  return ENOMEM;
-}
-
-class Refusal {
- public:
-  Refusal(Step step, int after, int times = 1) {
-    refused_step = step;
-    skip = after;
-    refusals_left = times;
-    refusals = 0;
-    step_hook = Refuse;
-  }
-  ~Refusal() { step_hook = nullptr; }
-  bool happened() const { return refusals > 0; }
-};
+using test::Refusal;
 
 // Adds to words of the range until it ends; counts as well.
 class Writer {
