@@ -127,8 +127,16 @@ bool Promoter::IsKnown(uintptr_t address) {
 
 Method Promoter::MethodOf(uintptr_t address) {
   MutexLock lock(mutex_);
+  if (registry_.file_count() == 0) return Method::kNone;
   os::Mapping mapping;
-  if (registry_.file_count() == 0 || os::FindMapping(address, &mapping) != 0) return Method::kNone;
+  const int error = os::FindMapping(address, &mapping);
+  if (error != 0 && error != ENOMEM) {
+    // The map can't be read, for want of a descriptor: what was known before is the best there is.
+    const size_t index = registry_.FirstBehind(address);
+    const bool known = index < registry_.count() && registry_.piece(index).begin <= address;
+    return known ? registry_.FileOf(registry_.piece(index)).method : Method::kNone;
+  }
+  if (error != 0) return Method::kNone;
   const PromotedFile* const file = mapping.secret ? registry_.FindFile(mapping.inode) : nullptr;
   return file != nullptr ? file->method : Method::kNone;
 }

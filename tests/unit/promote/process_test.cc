@@ -72,6 +72,20 @@ TEST(Process, HasLostItsFirstThread) {
             0);
 }
 
+// What is promoted is known all the same.
+TEST(Process, HasNoDescriptor) {
+  EXPECT_EQ(InChild([] {
+              const Range range(4);
+              if (Range::Advise(range.at(1), kPage, kSecret) != 0) return 10;
+              Lower(RLIMIT_NOFILE, 0);
+              for (size_t page = 0; page < 4; ++page) {
+                if (IsSecret(range.at(page)) != (page == 1)) return 11;
+              }
+              return IsSecret(range.at(1) + kPage - 1) ? 0 : 12;
+            }),
+            0);
+}
+
 // As agents that hold keys are.
 TEST(Process, IsNotDumpable) {
   EXPECT_EQ(InChild([] {
