@@ -73,7 +73,7 @@ size_t LimitOfLine(const char* line, size_t length, const char* root) {
 }
 
 size_t OwnCgroupLimit() {
-  char text[2048];
+  char text[4096];  // Of cgroup v1 a line for each controller.
   if (os::ReadFile("/proc/self/cgroup", text, sizeof text) == 0) return SIZE_MAX;
   return CgroupMemoryLimit(text, "/sys/fs/cgroup");
 }
