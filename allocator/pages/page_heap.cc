@@ -67,6 +67,7 @@ int PageHeap::PreparePages(Arena* arena, Pages first, Pages count) {
 bool PageHeap::TakeFrom(Arena* arena, unsigned order, Run* run) {
   const Pages count = Pages{1} << order;
   if (arena->whole || arena->exhausted || arena->free_pages() < count) return false;
+  if (!IsReadyForFork(arena)) return false;
   const bool was_idle = arena->idle();
   const Pages first = arena->buddy.Take(order);
   if (first == Buddy::kNone) return false;
@@ -103,7 +104,7 @@ bool PageHeap::TakeBestFit(unsigned order, Run* run) {
   Arena* best = nullptr;
   for (Arena* const arena : arenas_) {
     if (arena->whole || arena->exhausted || !arena->buddy.Has(order)) continue;
-    if (best == nullptr || IsBetter(*arena, *best)) best = arena;
+    if ((best == nullptr || IsBetter(*arena, *best)) && IsReadyForFork(arena)) best = arena;
   }
   return best != nullptr && TakeFrom(best, order, run);
 }

@@ -209,6 +209,9 @@ class PageHeap {
   static uint32_t MemoryEpoch();
   static void NoteMemoryBack();
   [[nodiscard]] int MakeCopy(Arena* arena) SA_REQUIRES(mutex_);
+  // May pages of it come into use? While a fork is under way a child must find a copy. What is
+  // reserved may always: its promise goes before, and the child may end.
+  bool IsReadyForFork(Arena* arena) SA_REQUIRES(mutex_);
   [[nodiscard]] static int MapCopy(Arena* arena);
   static void DropCopy(Arena* arena);
   static void AdoptCopy(Arena* arena);

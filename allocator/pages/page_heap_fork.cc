@@ -1,7 +1,6 @@
 // The part of the page heap that runs around fork(2).
 #include <errno.h>
 
-
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/os/os.h"
@@ -65,6 +64,11 @@ int PageHeap::MakeCopy(Arena* arena) {
   if (error == 0) error = CompleteCopy(*arena);
   if (error != 0 && arena->fork_copy != nullptr) DropCopy(arena);
   return error;
+}
+
+bool PageHeap::IsReadyForFork(Arena* arena) {
+  if (!fork_under_way_ || !IsAbsentInChild(*arena) || arena->fork_copy != nullptr) return true;
+  return arena->reserved || MakeCopy(arena) == 0;
 }
 
 void PageHeap::DropCopy(Arena* arena) {

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ namespace {
 
 constexpr PageHeapPolicy kPolicy = {
     .first_step = 16, .last_step = 512, .record_pages = 1, .arena_pages = 0, .kept_empty = 0};
+// The same, but an arena that falls empty stays.
+constexpr PageHeapPolicy kKept = {
+    .first_step = 16, .last_step = 16, .record_pages = 1, .arena_pages = 0, .kept_empty = 16};
 
 // From here on pages can't be faulted in by os::FaultIn().
 void RefuseToFaultIn() {
@@ -53,14 +57,16 @@ class PageHeapForkTest : public testing::Test {
     });
   }
 
-  secure_alloc::Run Take(unsigned order) {
+  static secure_alloc::Run TakeFrom(PageHeap& heap, unsigned order) {
     secure_alloc::Run run;
     int error = 0;
-    if (!heap_.TryTake(order, &run, &error)) _exit(103);
+    if (!heap.TryTake(order, &run, &error)) _exit(103);
     return run;
   }
+  secure_alloc::Run Take(unsigned order) { return TakeFrom(heap_, order); }
 
   PageHeap heap_{kPolicy, secret_source, nullptr};
+  PageHeap kept_{kKept, secret_source, nullptr};
 };
 
 TEST_F(PageHeapForkTest, WhatWasInUseWhenTheCopyWasMadeIsNotFaultedInAgain) {
@@ -69,6 +75,27 @@ TEST_F(PageHeapForkTest, WhatWasInUseWhenTheCopyWasMadeIsNotFaultedInAgain) {
 
 TEST_F(PageHeapForkTest, WhatCameIntoUseSinceIsFaultedIn) {
   EXPECT_EQ(ErrorOfFilling([this] { Take(1); }), EIO);
+}
+
+// An arena that was idle when copies were made comes into use with a copy, or not at all.
+TEST_F(PageHeapForkTest, WhatIsIdleIsNotUsedWithoutACopy) {
+  EXPECT_EQ(test::InChild([this] {
+              secure_alloc::Run run;
+              int error = 0;
+              kept_.Give(TakeFrom(kept_, 4));
+              if (kept_.MakeCopies() != 0) return 102;
+              const rlimit none = {0, 64};
+              const rlimit some = {64, 64};
+              if (setrlimit(RLIMIT_NOFILE, &none) != 0) return 104;
+              if (kept_.TryTake(4, &run, &error)) return 105;
+              if (error != EMFILE) return error;
+              if (setrlimit(RLIMIT_NOFILE, &some) != 0) return 106;
+              TakeFrom(kept_, 4);
+              if (setrlimit(RLIMIT_NOFILE, &none) != 0) return 107;
+              MutexLock lock(kept_.mutex());
+              return kept_.FillCopies();
+            }),
+            0);
 }
 
 TEST_F(PageHeapForkTest, EachForkFaultsInItsOwnCopy) {
