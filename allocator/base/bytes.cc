@@ -22,7 +22,7 @@ void WipeBytes(void* address, size_t length) {
   KeepStores(address);
 }
 
-[[gnu::no_sanitize("thread")]] void CopyWritten(void* to, const void* from, size_t length) {
+__attribute__((no_sanitize("thread"))) void CopyWritten(void* to, const void* from, size_t length) {
   // Volatile, or the compiler would call memcpy, which the sanitizer watches.
   const auto* const source = static_cast<const volatile Vector*>(from);
   auto* const target = static_cast<Vector*>(to);

@@ -55,10 +55,10 @@ TEST_F(PageHeapTest, NobodyComesWhereSomethingStayed) {
 }
 
 // The library's sources have no types at run time for a sanitizer to ask about.
-[[gnu::no_sanitize("vptr")]] int MapSecret(void* pages, size_t length) {
+__attribute__((no_sanitize("vptr"))) int MapSecret(void* pages, size_t length) {
   return secret_source.Map(pages, length);
 }
-[[gnu::no_sanitize("vptr")]] bool UnmapSecret(void* pages, size_t length) {
+__attribute__((no_sanitize("vptr"))) bool UnmapSecret(void* pages, size_t length) {
   return secret_source.Unmap(pages, length);
 }
 
