@@ -20,13 +20,15 @@ declare -A TESTS=(
     //tests/unit/heap:thread_cache_test //tests/unit/domain:fork_test //tests/stress:stress_test'
 )
 # The address sanitizer replaces the C library's heap, which these promote; the thread sanitizer has
-# a thread that blocks all signals, so that threads can't be stopped. process_memory_test reads all
-# of its own memory: a sanitizer's shadow has terabytes.
+# a thread that blocks all signals, so that threads can't be stopped, is a thread more than
+# status_test counts, and causes page faults. process_memory_test reads all of its own memory: a
+# sanitizer's shadow has terabytes.
 declare -A ALL_TESTS=(
   [asan]='//tests/unit/... //tests/stress/... -//tests/unit/command:process_memory_test
     -//tests/unit/promote:errors_test -//tests/unit/promote:fork_test'
   [tsan]='//tests/unit/... //tests/stress/... -//tests/unit/command:process_memory_test
-    -//tests/unit/promote/...'
+    -//tests/unit/promote/... -//tests/unit/os:status_test -//tests/unit/api:reserve_test
+    -//tests/unit:page_sizes_test'
 )
 ALL=0
 CONFIGS=()

@@ -93,8 +93,9 @@ uintptr_t Space::TakeSpans(size_t count, bool dumped) {
 void Space::GiveSpans(uintptr_t first, size_t count) {
   // Stale shadow would be a lie about the next owner's objects. Spans have whole pages of it.
   DropShadow(reinterpret_cast<void*>(first), count * kSpanSize);
-  SetOwner(first, count, nullptr);
+  // Under the lock: who takes them next has seen all that was done there.
   MutexLock lock(mutex_);
+  SetOwner(first, count, nullptr);
   first_free_ = std::min(first_free_, (first - base_) / kSpanSize);
 }
 
