@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/used_pages.h"
@@ -83,10 +84,11 @@ void PageHeap::ForgetFiles(Arena* arena) {
 
 Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
   // A child about to be made has copies of what is there now.
-  if (arena->file_pages == 0 || arena->reserved || fork_under_way_ || arena->littered ||
+  if (arena->file_pages == 0 || arena->reserved || fork_under_way_ ||
       arena->sealed.load(std::memory_order_relaxed)) {
     return 0;
   }
+  const bool was_littered = std::exchange(arena->littered, false);
   Pages released = 0;
   for (Pages first = 0; first < arena->grown; first += arena->file_pages) {
     const Pages count = std::min(arena->file_pages, arena->grown - first);
@@ -95,8 +97,9 @@ Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
     for (Pages page = first; page < first + count; ++page) arena->info[page].prepared = false;
     UnmapPages(arena, first, count);
     released += count;
-    if (arena->littered) break;
+    if (arena->littered) break;  // One lost place is enough for now.
   }
+  arena->littered |= was_littered;
   if (released == 0) return 0;
   arena->absent += released;
   UncountFiles(arena->file_pages, released);

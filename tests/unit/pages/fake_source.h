@@ -49,8 +49,8 @@ class FakeSource final : public Source {
   void ForgetMaps() { book_.maps_asked.clear(); }
   const std::vector<uintptr_t>& unmapped() const { return book_.unmapped; }
 
-  // From here on something stays wherever pages leave.
-  void Litter() { litters_ = true; }
+  // From here on something stays wherever pages leave, or no more.
+  void Litter(bool litters = true) { litters_ = litters; }
   void RefuseMaps(int error) { map_error_ = error; }
   void RefusePrepare(int error) { prepare_error_ = error; }
   void RefuseKeys(int error) { key_error_ = error; }
