@@ -164,8 +164,9 @@ class PageHeap {
   [[nodiscard]] int MapFiles(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   void UnmapFiles(Arena* arena) SA_REQUIRES(mutex_);
   Pages ChooseFilePages(Pages capacity) const;
-  void LeavePlace(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
-  void UnmapPages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  // False: the arena is littered by it.
+  bool LeavePlace(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
+  bool UnmapPages(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   [[nodiscard]] int Refill(Arena* arena, Pages first, Pages count) SA_REQUIRES(mutex_);
   static Pages AbsentIn(const Arena& arena, Pages first, Pages end);
   [[nodiscard]] bool RefillIn(Arena* arena, Pages needed) SA_REQUIRES(mutex_);

@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/used_pages.h"
@@ -55,17 +54,19 @@ int PageHeap::MapFiles(Arena* arena, Pages first, Pages count) {
   return 0;
 }
 
-void PageHeap::LeavePlace(Arena* arena, Pages first, Pages count) {
-  if (!arena->source->Unmap(arena->AddressOf(first), BytesOf(count))) arena->littered = true;
+bool PageHeap::LeavePlace(Arena* arena, Pages first, Pages count) {
+  const bool left = arena->source->Unmap(arena->AddressOf(first), BytesOf(count));
+  if (!left) arena->littered = true;
+  return left;
 }
 
-void PageHeap::UnmapPages(Arena* arena, Pages first, Pages count) {
+bool PageHeap::UnmapPages(Arena* arena, Pages first, Pages count) {
   // Where the place can't be mapped anew (see os::Unreserve) a key would stay with it. Refused, it
   // does, and pages are lost to those who come there.
   if (key_ != os::kNoKey && arena->source->protection() != Protection::kSecret) {
     (void)arena->source->SetKey(arena->AddressOf(first), BytesOf(count), os::kNoKey);
   }
-  LeavePlace(arena, first, count);
+  return LeavePlace(arena, first, count);
 }
 
 void PageHeap::UnmapFiles(Arena* arena) {
@@ -88,18 +89,15 @@ Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
       arena->sealed.load(std::memory_order_relaxed)) {
     return 0;
   }
-  const bool was_littered = std::exchange(arena->littered, false);
   Pages released = 0;
   for (Pages first = 0; first < arena->grown; first += arena->file_pages) {
     const Pages count = std::min(arena->file_pages, arena->grown - first);
     if (!arena->buddy.AllFree(first, count)) continue;
     arena->buddy.Withdraw(first, count);
     for (Pages page = first; page < first + count; ++page) arena->info[page].prepared = false;
-    UnmapPages(arena, first, count);
     released += count;
-    if (arena->littered) break;  // One lost place is enough for now.
+    if (!UnmapPages(arena, first, count)) break;  // One lost place is enough for now.
   }
-  arena->littered |= was_littered;
   if (released == 0) return 0;
   arena->absent += released;
   UncountFiles(arena->file_pages, released);
