@@ -9,13 +9,17 @@ COMPARE="$(dirname "${BASH_SOURCE[0]}")/compare_junit.py"
 "${PYTHON}" -c "import test.${MODULE}" 2>/dev/null ||
   skip "no ${MODULE} here; apt-get install libpython3.11-testsuite"
 
+# Pool.terminate() while work is left waits forever now and then (python/cpython issue 73945): on a
+# loaded machine once in 60 times without the library, so that its test can tell nothing here.
+IGNORED="*TestPool.test_terminate"
+
 # regression AS COMMAND...: writes AS.xml and AS.log; a run that hangs shows where, then ends.
 regression() {
   local as="$1" status=0
   shift
   mkdir "${WORK}/${as}"
   (cd "${WORK}/${as}" && TMPDIR="${WORK}/${as}" exec timeout -k 5 320 "$@" "${PYTHON}" \
-    -m test -v --timeout 300 --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
+    -m test -v --timeout 300 --ignore "${IGNORED}" --junit-xml "${WORK}/${as}.xml" "${MODULE}") \
     >"${WORK}/${as}.log" 2>&1 || status=$?
   echo "${status}" >"${WORK}/${as}.status"
 }
