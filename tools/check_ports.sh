@@ -20,7 +20,7 @@ CLANG_TESTS=(//tests/cxx:secret_test //tests/cxx:containers_test //tests/cxx:dom
   //tests/cxx:guarded_test //tests/unit/base/... //tests/unit/slab/...)
 LAYER_TESTS=(//tests/unit/{api,base,slab,pages,heap,domain,preload}/...
   -//tests/unit/pages:space_test -//tests/unit/api:reserve_test -//tests/unit/api:lockdown_test
-  -//tests/unit/api:lockdown_calls_test)
+  -//tests/unit/api:lockdown_calls_test -//tests/unit/api:lockdown_growth_test)
 # qemu-user keeps a record for each page that is reserved: of the usual 1 TiB 7 GiB of memory, and
 # minutes. So it has 8 GiB of address space, and the library reserves less. One test at a time, and
 # not those that reserve for each case, or have a filter of system calls.

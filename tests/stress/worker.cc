@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "allocator/heap/heap.h"
 #include "include/secure_alloc/secure_alloc.h"
@@ -34,6 +35,22 @@ bool IsPromoted(const Object& object) {
   secalloc_info info;
   return secalloc_query(object.bytes, &info) == 0 && info.promoted != 0;
 }
+
+// A page is demoted for all objects in it: a promoted one stays so only if no demotion was under
+// way meanwhile.
+struct Demotions {
+  std::atomic<uint64_t> begun{0}, ended{0};
+};
+constinit Demotions demotions;
+
+class Undemoted {
+ public:
+  bool Holds() const { return at_rest_ && demotions.begun == begun_; }
+
+ private:
+  const uint64_t begun_ = demotions.begun;
+  const bool at_rest_ = demotions.ended == begun_;
+};
 
 bool Tell(Counts& counts, bool holds, const char* sentence) {
   if (holds) return true;
@@ -76,7 +93,8 @@ void Worker::Allocate(Object& object) {
 void Worker::Resize(Object& object) {
   const entry::Call call = kBoth[random_() % 2];
   const size_t size = random_() % 2 == 0 ? RandomSize() : 1 + random_() % (object.size * 2);
-  const bool secret = IsSecret(object) || IsPromoted(object) || call.first_bin != 0;
+  const Undemoted undemoted;
+  const bool secret = IsSecret(object) || call.first_bin != 0, promoted = IsPromoted(object);
   void* const bytes = entry::Resize(object.bytes, size, call);
   if (bytes == nullptr) {
     Check(object.IsIntact(), "a refused resize leaves the object as it was");
@@ -87,7 +105,9 @@ void Worker::Resize(Object& object) {
   object = {static_cast<unsigned char*>(bytes), size, object.number};
   Check(object.IsIntact(kept), "a resize keeps the contents");
   Check(AreZero(object.bytes + kept, size - kept), "what a resize adds is zero");
-  Check(!secret || IsSecret(object) || IsPromoted(object), "a secret stays secret");
+  Check(!secret || IsSecret(object), "a secret stays secret");
+  Check(!promoted || IsSecret(object) || IsPromoted(object) || !undemoted.Holds(),
+        "what was promoted stays secret");
   object.Fill();
   ++counts_.resized;
 }
@@ -108,7 +128,10 @@ void Worker::Convert(const Object& object) {
                               kThreadSanitizer ? 0 : SECALLOC_BY_STOPPING};
   if (object.bytes == nullptr || IsSecret(object)) return;
   const int advice = random_() % 3 == 0 ? SECALLOC_MADV_NORMAL : SECALLOC_MADV_SECRET;
+  const bool demotes = advice == SECALLOC_MADV_NORMAL;
+  if (demotes) ++demotions.begun;
   const bool done = secalloc_mark(object.bytes, advice | kMethods[random_() % 4]) == 0;
+  if (demotes) ++demotions.ended;
   Check(object.IsIntact(), "contents stay when their pages are exchanged");
   ++(done ? counts_.converted : counts_.conversions_refused);
   if (!done) Check(IsRefusal(errno), "a conversion is refused for want of something");
