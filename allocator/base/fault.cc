@@ -39,6 +39,7 @@ const char* Name(FaultKind kind) {
     case FaultKind::kHeapCorrupted:
       return "heap corrupted";
     case FaultKind::kForkWithoutCopy:
+    case FaultKind::kForkWithoutZeros:
       return "fork";
   }
   return "unknown";
@@ -72,6 +73,9 @@ const char* Sentence(FaultKind kind) {
     case FaultKind::kForkWithoutCopy:
       return "fork: no memory for the child's copy of the secrets; raise the budget or "
              "RLIMIT_MEMLOCK";
+    case FaultKind::kForkWithoutZeros:
+      return "fork: no address space for what replaces promoted memory in the child's heap; raise "
+             "RLIMIT_AS";
   }
   return "unknown fault";
 }

@@ -19,6 +19,7 @@ enum class FaultKind {
   kFreedUse,         // realloc, usable size or query-like call on a freed object
   kHeapCorrupted,    // our own metadata contradict each other
   kForkWithoutCopy,  // a child without its copy of the secrets
+  kForkWithoutZeros,  // ... that is denied them, without what replaces promoted pages of its heap
 };
 
 [[noreturn]] [[gnu::cold]] void Fault(FaultKind kind, const void* caller);

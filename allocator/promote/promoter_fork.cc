@@ -29,6 +29,33 @@ int CopyFrom(const Piece& piece, char* to) {
   return error;
 }
 
+// Zero pages for the places of the space where a child has none. With more address space in use
+// than RLIMIT_AS allows nothing more is mapped: reserved space of free spans moves there.
+class Zeros {
+ public:
+  [[nodiscard]] bool TryFill(char* place, size_t length) {
+    if (os::MapAnonymousOver(place, length, os::kReadWrite) == 0) return true;
+    if (left_ < length) {
+      // Nobody's from here on: others may come to lie where it was. The space's lock is free, as
+      // this thread alone has all page heaps'.
+      const size_t spans = (length + kSpanSize - 1) / kSpanSize;
+      next_ = space.TakeSpans(spans, /*dumped=*/false);
+      if (next_ == 0) return false;
+      left_ = spans * kSpanSize;
+    }
+    char* const reserved = reinterpret_cast<char*>(next_);
+    if (os::Move(reserved, place, length) != 0 || os::Commit(place, length) != 0) return false;
+    os::SetDumped(place, length, true);
+    next_ += length;
+    left_ -= length;
+    return true;
+  }
+
+ private:
+  uintptr_t next_ = 0;
+  size_t left_ = 0;
+};
+
 }  // namespace
 
 int Promoter::MakeCopy(PromotedFile& file) {
@@ -120,11 +147,14 @@ void Promoter::AdoptCopies() {
 void Promoter::Abandon(void (*abandon)(void* address, size_t length)) {
   fork_under_way_ = false;
   pool_.Forget();
+  Zeros zeros;
   for (size_t i = 0; i < registry_.count(); ++i) {
     const Piece& piece = registry_.piece(i);
     // Elsewhere the child finds nothing; among our arenas no one else's memory may come to lie.
     if (!space.Contains(piece.begin)) continue;
-    SA_CHECK(os::MapAnonymousOver(piece.address(), piece.bytes(), os::kReadWrite) == 0);
+    if (!zeros.TryFill(piece.address(), piece.bytes())) {
+      Fault(FaultKind::kForkWithoutZeros, nullptr);
+    }
     abandon(piece.address(), piece.bytes());
   }
   registry_.Forget();

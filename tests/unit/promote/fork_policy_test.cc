@@ -75,6 +75,43 @@ TEST(ForkPolicy, DenyWithMoreAddressSpaceInUseThanAllowed) {
             0);
 }
 
+// Of the ordinary heap. Not inline: GCC warns of the path that a constant does not take.
+[[gnu::noinline]] char* Allocate(size_t size) {
+  return static_cast<char*>(entry::Allocate(size, {0, nullptr}));
+}
+
+// Zero memory takes the place of what is promoted there, without more address space.
+TEST(ForkPolicy, DenyOfTheHeapWithMoreAddressSpaceInUseThanAllowed) {
+  EXPECT_EQ(InChild([] {
+              setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+              if (!entry::Start()) return 50;
+              char* objects[100];
+              for (char*& object : objects) object = Allocate(8000);
+              for (char* const object : objects) memset(object, 1, 8000);
+              char* const large = Allocate(6 << 20);
+              memset(large, 1, 6 << 20);
+              for (char* const object : {large, objects[0], objects[50], objects[99]}) {
+                if (secalloc_mark(object, kSecret) != 0) return 51;
+              }
+              struct rlimit old;
+              if (getrlimit(RLIMIT_AS, &old) != 0) return 52;
+              const struct rlimit little = {1 << 20, old.rlim_max};
+              if (setrlimit(RLIMIT_AS, &little) != 0) return 53;
+              return InChild([&] {
+                if (Stats().promoted_bytes != 0) return 1;
+                if (IsSecretToKernel(objects[50]) || objects[50][4000] != 0) return 2;
+                if (large[0] != 0 || memcmp(large, large + 1, (6 << 20) - 1) != 0) return 3;
+                entry::Free(large, {0, nullptr});
+                for (char* const object : objects) entry::Free(object, {0, nullptr});
+                for (char*& object : objects) object = Allocate(8000);
+                for (char* const object : objects) memset(object, 1, 8000);
+                for (char* const object : objects) entry::Free(object, {0, nullptr});
+                return 0;
+              });
+            }),
+            0);
+}
+
 // What has no contents is no secret, whoever asked for it: the child goes on where its parent was.
 TEST(ForkPolicy, DenyKeepsObjectsOfSizeZero) {
   EXPECT_EQ(InChild([] {

@@ -2,11 +2,16 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <string>
+
+#include "allocator/entry/entry.h"
+#include "tests/unit/captured.h"
 #include "tests/unit/child.h"
 #include "tests/unit/promote/range.h"
 #include "tests/unit/promote/refused.h"
@@ -64,6 +69,25 @@ TEST(Stopping, IsWhatIsLeftWithoutUserfaultfd) {
               return range.Advise(SECALLOC_MADV_NORMAL) == 0 && range.IsIntact() ? 0 : 12;
             }),
             0);
+}
+
+// With no more address space than is in use, and no way to move what there is.
+TEST(ForkDeny, SaysWhatItNeeds) {
+  const std::string said = Captured([] {
+    EXPECT_EQ(InChild([] {
+                setenv("SECALLOC_OPTIONS", "fork=deny", 1);
+                if (!entry::Start()) return 10;
+                if (secalloc_mark(entry::Allocate(100, {0, nullptr}), kSecret) != 0) return 11;
+                Refuse(SCMP_SYS(mremap), EPERM);
+                if (InChild([] { return 0; }) != 0) return 12;
+                Lower(RLIMIT_AS, 1 << 20);
+                return InChild([] { return 0; }) == -SIGABRT ? 0 : 13;
+              }),
+              0);
+  });
+  EXPECT_TRUE(said.find("replaces promoted memory") != said.npos &&
+              said.find("raise RLIMIT_AS") != said.npos)
+      << said;
 }
 
 // Before Linux 6.11: the memory map is read as text, from its start for each question.
