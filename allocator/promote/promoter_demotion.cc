@@ -68,6 +68,7 @@ int Promoter::DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converte
   const int error = converter.Demote(reinterpret_cast<char*>(begin), end - begin, piece.protection,
                                      &alias, &done);
   if (error == 0) {
+    WipeBytes(alias, end - begin);
     KeepOrUnmap(index, begin, end, alias);
   } else if (done > 0) {
     registry_.Cut(index, begin, begin + done, /*take_file=*/false);
@@ -75,11 +76,10 @@ int Promoter::DemotePiece(size_t index, uintptr_t begin, uintptr_t end, Converte
   return error;
 }
 
-// Secret pages that are in nobody's way any more: for the pool, if they are a whole file.
+// Secret pages that are wiped, and nobody's any more: for the pool, if they are a whole file.
 void Promoter::KeepOrUnmap(size_t index, uintptr_t begin, uintptr_t end, char* alias) {
   const Piece piece = registry_.piece(index);
   const size_t length = end - begin;
-  WipeBytes(alias, length);
   const size_t pages = registry_.FileOf(piece).pages;
   const bool whole =
       length == pages * kPageSize && IsPowerOfTwo(pages) && pages < size_t{1} << Pool::kOrders;
