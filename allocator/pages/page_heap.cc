@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "allocator/base/fault.h"
-#include "allocator/pages/promoted.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/promoted.h"
 #include "allocator/pages/space.h"
 
 namespace secure_alloc {
