@@ -22,6 +22,7 @@ check 'requests are served before' tls_requests redis "${PORT}" 20 "${work}/cert
 check 'the key is visible before' is_visible "${PID}" --key "${work}/key.pem"
 load &
 clients=$!
+check 'clients have begun' wait_until "${work}/redis.log" test -s "${work}/served"
 touch "${work}/trigger"
 check 'the helper has promoted' wait_until "${work}/redis.log" is_done
 sed 's/^/       /' "${work}/trigger.done"

@@ -31,6 +31,7 @@
 
 SERVERS_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 SERVER_PYTHON=/usr/bin/python3
+SERVER_PATIENCE=120  # seconds; other work may leave little of the machine
 SERVER_PIDS=()
 STOP_STATUS=0
 
@@ -73,11 +74,11 @@ is_listening() {
   grep -qsE "^ *[0-9]+: [0-9A-F]+:${hex} [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6
 }
 
-# wait_until LOG COMMAND...: until it succeeds, at most 30 s, and only while PID lives.
+# wait_until LOG COMMAND...: until it succeeds, as long as our patience lasts and PID lives.
 wait_until() {
-  local log="$1" tries
+  local log="$1" end=$((SECONDS + SERVER_PATIENCE))
   shift
-  for ((tries = 0; tries < 600; tries++)); do
+  while ((SECONDS < end)); do
     "$@" && return 0
     kill -0 "${PID}" 2>/dev/null || break
     sleep 0.05
@@ -169,11 +170,11 @@ tls_requests() {
 }
 
 tls_hold() {
-  local tries
+  local end=$((SECONDS + SERVER_PATIENCE))
   rm -f "$4"
   "${SERVER_PYTHON}" "${SERVERS_DIR}/tls_client.py" "$1" "$2" "$3" --hold "$4" \
     ${5:+--secrets "$5"} >/dev/null &
-  for ((tries = 0; tries < 600; tries++)); do
+  while ((SECONDS < end)); do
     [[ ! -e "$4" ]] || return 0
     kill -0 $! 2>/dev/null || break
     sleep 0.05

@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 120  # as SERVER_PATIENCE of servers.sh
 
 
 def read_exactly(stream, count):
