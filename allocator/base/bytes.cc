@@ -1,10 +1,13 @@
 #include "allocator/base/bytes.h"
 
+#include <algorithm>
 #include <cstring>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+#include "allocator/base/bits.h"
 
 namespace secure_alloc {
 
@@ -66,6 +69,33 @@ bool IsZeroLong(const void* address, size_t length) {
   if (HasWideVectors()) return IsZeroAvx2(begin, begin + length);
 #endif
   return IsZeroByVectors(begin, begin + length);
+}
+
+namespace {
+
+// Pages that were written to mostly were so from their beginning on.
+constexpr size_t kFirstRead = 256, kNextRead = 1024;
+
+// The first bytes that may not be zero, or `end`.
+char* SkipZero(char* at, char* end) {
+  for (size_t most = kFirstRead; at != end; most = kNextRead) {
+    const size_t read = std::min<size_t>(most, end - at);
+    if (!IsZeroLong(at, read)) break;
+    at += read;
+  }
+  return at;
+}
+
+}  // namespace
+
+void WipeWritten(void* address, size_t length) {
+  char* const end = static_cast<char*>(address) + length;
+  for (char* page = static_cast<char*>(address); page != end;) {
+    char* const page_end = std::min(page + (kPageSize - Address(page) % kPageSize), end);
+    char* const written = SkipZero(page, page_end);
+    if (written != page_end) WipeBytes(written, page_end - written);
+    page = page_end;
+  }
 }
 
 }  // namespace secure_alloc

@@ -24,6 +24,9 @@ void FindWideVectors();
 inline bool HasWideVectors() { return last_inline_byte == kWideInlineBytes - 1; }
 
 void WipeLong(void* address, size_t length);
+// The same for memory that a program may have left alone: what is zero is only read, so pages that
+// nobody wrote to need no memory for it.
+void WipeWritten(void* address, size_t length);
 bool IsZeroLong(const void* address, size_t length);
 
 // Keeps the compiler from dropping stores to memory that is about to be given up.

@@ -27,6 +27,10 @@ constexpr size_t kStoreBytes = 128 * kKiB;
 constexpr size_t kPurgedBytes = kMiB;
 constexpr size_t kUsedPerFree = 4;
 
+// When slots that have been idle are worth it: so many bytes of them, and one for so many in use.
+constexpr size_t kPurgedIdleBytes = 32 * kKiB;
+constexpr size_t kUsedPerIdle = 16;
+
 // Each stored slot keeps its slab: 256 KiB with the largest slots.
 constexpr size_t kLargestStored = 4 * kKiB;
 
@@ -49,6 +53,7 @@ void Bin::MakeSlab(const Run& run, unsigned bin) {
   total_slots_ += slab->slots();
   free_slots_ += slab->slots();
   least_free_ += slab->slots();
+  idle_free_ += slab->slots();
 }
 
 // The slab is empty, and was counted as such or is not linked yet.
@@ -59,6 +64,7 @@ Run Bin::UnmakeSlab(Slab* slab) {
   total_slots_ -= slab->slots();
   free_slots_ -= slab->slots();
   least_free_ -= std::min<size_t>(least_free_, slab->slots());
+  idle_free_ -= std::min<size_t>(idle_free_, slab->slots());
   return run;
 }
 
@@ -87,6 +93,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
                    RandomBits& random, int* error) {
   unsigned taken = std::min(count, stored_);
   stored_ -= taken;
+  idle_stored_ = std::min(idle_stored_, stored_);
   for (unsigned i = 0; i < taken; ++i) slots[i] = store_[stored_ + i];
   while (taken < count) {
     if (available_.empty()) {
@@ -104,6 +111,7 @@ unsigned Bin::Take(unsigned bin, PageHeap& pages, void** slots, unsigned count,
     const unsigned got = slab->Take(slots + taken, count - taken, random);
     free_slots_ -= got;
     least_free_ = std::min(least_free_, free_slots_);
+    idle_free_ = std::min(idle_free_, free_slots_);
     taken += got;
     if (slab->full()) available_.Remove(slab);
   }
@@ -190,11 +198,27 @@ void Bin::GiveOne(PageHeap& pages, void* slot) {
   if (slot != nullptr) GiveToSlab(pages, slot);
 }
 
+void Bin::GiveBackIdle(PageHeap& pages) {
+  MutexLock lock(mutex_);
+  if (!available_.empty()) {
+    const size_t idle = idle_free_ - std::min(idle_free_, least_free_);
+    const size_t used = total_slots_ - free_slots_;
+    const size_t idle_bytes = idle * kShapes[available_.first()->bin()].slot_size;
+    if (idle_bytes >= kPurgedIdleBytes && idle >= used / kUsedPerIdle) Purge();
+  }
+  for (unsigned i = 0; i < idle_stored_; ++i) GiveToSlab(pages, store_[i]);
+  std::copy(store_ + idle_stored_, store_ + stored_, store_);
+  stored_ -= idle_stored_;
+  idle_stored_ = stored_;
+  idle_free_ = free_slots_;
+}
+
 void Bin::Trim(PageHeap& pages) {
   MutexLock lock(mutex_);
   if (held_ != nullptr) GiveToSlab(pages, held_);
   held_ = nullptr;
   while (stored_ > 0) GiveToSlab(pages, store_[--stored_]);
+  idle_stored_ = 0;
   for (Slab* const slab : available_) {
     if (!slab->empty() || IsReserved(*slab)) continue;
     --empty_slabs_;
@@ -233,8 +257,10 @@ void Bin::Forget() {
   total_slots_ = 0;
   free_slots_ = 0;
   least_free_ = 0;
+  idle_free_ = 0;
   reserved_slots_ = 0;
   stored_ = 0;
+  idle_stored_ = 0;
   held_ = nullptr;
 }
 

@@ -32,6 +32,9 @@ class Bin {
   // Takes slots back from a thread's bin until `keep` are left.
   void Flush(PageHeap& pages, CacheBin& cache, unsigned keep);
   void GiveOne(PageHeap& pages, void* slot);
+  // Gives back what has not been of use since it was asked last: stored slots to their slabs,
+  // memory of free pages to the kernel.
+  void GiveBackIdle(PageHeap& pages);
   // Empties the store and gives all free slabs back that are not reserved, and pages of others.
   void Trim(PageHeap& pages);
 
@@ -75,9 +78,11 @@ class Bin {
   size_t total_slots_ SA_GUARDED_BY(mutex_) = 0;
   size_t free_slots_ SA_GUARDED_BY(mutex_) = 0;      // in slabs
   size_t least_free_ SA_GUARDED_BY(mutex_) = 0;      // of those, since the last purge
+  size_t idle_free_ SA_GUARDED_BY(mutex_) = 0;       // and since the last GiveBackIdle
   size_t reserved_slots_ SA_GUARDED_BY(mutex_) = 0;  // of all slots, so many stay
   RandomBits random_ SA_GUARDED_BY(mutex_);          // for allocations without a thread cache
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;
+  unsigned idle_stored_ SA_GUARDED_BY(mutex_) = 0;   // the least since the last GiveBackIdle
   unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;
   void** store_ SA_GUARDED_BY(mutex_) = nullptr;
   // Without a store: the slot freed last. It waits until another one is freed, so that it is not

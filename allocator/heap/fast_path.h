@@ -55,7 +55,9 @@ template <Reach kReach = Reach::kAll>
 // the slot is handed out.
 inline void WipeSlot(void* object, size_t slot_size, size_t slack) {
   if (slot_size - 1 <= last_inline_byte) return WipeInline(object, slot_size);
-  WipeBytes(object, slot_size - slack + 1);
+  const size_t written = slot_size - slack + 1;
+  slot_size > kPageSize ? WipeWritten(object, RoundUp(written, kGranule))
+                        : WipeBytes(object, written);
   static_cast<char*>(object)[slot_size - 1] = 0;
 }
 

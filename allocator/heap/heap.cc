@@ -73,8 +73,8 @@ ThreadCache* AttachedCache() {
   return thread_cache;
 }
 
-// How often a clock is read for large objects when there are only small ones.
-constexpr unsigned kRefillsPerLook = 256;
+// What large objects are as work, beside a refill, which is 1: see Heap::Pace.
+constexpr unsigned kLargeWork = 16;
 
 // What a slot must have room for.
 size_t SlotRequest(size_t request) {
@@ -89,16 +89,6 @@ void Heap::SetStores(HeapStores& stores) {
   for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].SetStore(first_bin_ + c, stores[c]);
 }
 
-void Heap::BalanceStores() {
-  const unsigned refills = refills_.load(std::memory_order_relaxed) + 1;
-  refills_.store(refills, std::memory_order_relaxed);
-  if (refills % kRefillsPerLook == 0) large_.GiveBackStale();
-  const size_t bytes = pages_.plain_bytes();
-  if (bytes == balanced_bytes_.load(std::memory_order_relaxed)) return;
-  const size_t before = balanced_bytes_.exchange(bytes, std::memory_order_relaxed);
-  if (bytes > before) large_.GiveBackWaiting(bytes - before);
-}
-
 void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
   Bin& shared = bins_[bin - first_bin_];
   ThreadCache* const cache = has_thread_caches() ? AttachedCache() : nullptr;
@@ -107,6 +97,7 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
     if (!cached.CanTake()) {
       if (!shared.Refill(bin, pages_, cached, cache->random, error)) return nullptr;
       BalanceStores();
+      Pace(1);
     }
     // Beyond the reserve, or of it when memory is short.
     return HandOut(*--cached.top, bin, cached.slot_size, request);
@@ -138,12 +129,17 @@ void* Heap::AllocateOwnPages(size_t request, size_t alignment, bool at_end, int*
 }
 
 int Heap::Reserve(size_t request, size_t count) {
+  has_reservation_.store(true, std::memory_order_relaxed);
   if (request > kMaxSlabRequest) return large_.Reserve({.size = request}, count);
   const unsigned size_class = ClassOf(SlotRequest(request));
   return bins_[size_class].Reserve(first_bin_ + size_class, pages_, count);
 }
 
 // --- Free --------------------------------------------------------------------------
+
+void Heap::FreeLarge(void* object, const void* caller) {
+  if (large_.Free(object, caller)) Pace(kLargeWork);
+}
 
 void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
   Bin& shared = bins_[bin - first_bin_];
@@ -175,7 +171,7 @@ bool FreeChecked(void* object, const void* caller) {
   Heap& heap = HeapOf(object, bin);
   const os::KeyOpened opened(KeyOf(object, bin));
   if (IsLarge(bin)) {
-    heap.large().Free(object, caller);
+    heap.FreeLarge(object, caller);
     return true;
   }
   const size_t slot_size = kShapes[bin].slot_size;
@@ -241,10 +237,15 @@ bool TryResize(void* object, size_t request, const void* caller) {
   return true;
 }
 
+void* Heap::MoveLarge(void* object, const LargeRequest& request) {
+  Pace(kLargeWork);
+  return large_.TryMove(object, request);
+}
+
 void* TryMove(void* object, size_t request) {
   const unsigned bin = LoadShadow(space.ShadowOf(object)) & ~kLive;
   if (bin != kOrdinaryBins + kLargeClass) return nullptr;
-  return ordinary_heap.large().TryMove(object, LargeRequest::Growing(request));
+  return ordinary_heap.MoveLarge(object, LargeRequest::Growing(request));
 }
 
 int SetAccess(void* object, Access access, const void* caller) {
@@ -253,47 +254,6 @@ int SetAccess(void* object, Access access, const void* caller) {
   const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   if (!IsLarge(bin)) return EINVAL;
   return HeapOf(object, bin).large().SetAccess(object, access);
-}
-
-// --- Upkeep ------------------------------------------------------------------------
-
-void Heap::Flush(ThreadCache& cache) {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    CacheBin& cached = cache.bins[first_bin_ + c];
-    if (cached.count() > 0) bins_[c].Flush(pages_, cached, 0);
-  }
-}
-
-void Heap::Trim() {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Trim(pages_);
-  large_.Trim();
-  pages_.Trim();
-}
-
-Heap::Usage Heap::GetUsage() {
-  Usage usage;
-  for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    const Bin::Usage bin = bins_[c].GetUsage();
-    usage.slab_bytes += bin.slab_bytes;
-    usage.free_slot_bytes += bin.free_slots * SlotSizeOf(c);
-  }
-  usage.large_bytes = large_.live_bytes();
-  return usage;
-}
-
-void Heap::LockAll() SA_NO_THREAD_SAFETY {
-  for (Bin& bin : bins_) bin.mutex().Lock();
-  large_.mutex().Lock();
-}
-
-void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
-  large_.mutex().Unlock();
-  for (Bin& bin : bins_) bin.mutex().Unlock();
-}
-
-void Heap::Forget() SA_NO_THREAD_SAFETY {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Forget();
-  large_.Forget();
 }
 
 }  // namespace secure_alloc

@@ -3,7 +3,8 @@
 //
 // Which heap an object belongs to is told by the bin in its shadow: the ordinary one, the
 // secret one, or that of a created domain, which has no thread caches and is found by its
-// arena. The paths taken by nearly all calls are in fast_path.h.
+// arena. The paths taken by nearly all calls are in fast_path.h, heap.cc has the others, and
+// heap_upkeep.cc what keeps a heap small.
 #pragma once
 
 #include "allocator/heap/bin.h"
@@ -42,6 +43,10 @@ class Heap {
   [[nodiscard]] void* AllocateZeroSize(size_t alignment, int* error);
   void FreeZeroSize(void* object, const void* caller);
 
+  void FreeLarge(void* object, const void* caller);
+  // See LargeStore::TryMove.
+  [[nodiscard]] void* MoveLarge(void* object, const LargeRequest& request);
+
   // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
   void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
   void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(pages_, slot); }
@@ -71,9 +76,17 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
-  // Large runs that wait give way to slabs that become more, so that the peak does not rise; and
-  // do not wait for ever where nobody frees large objects any more.
+  // Large runs that wait give way to slabs that become more, so that the peak does not rise.
   void BalanceStores();
+  // Now and then, as work is done, looks at the clock: what has been idle for long goes back,
+  // though nobody asks for the like of it any more.
+  void Pace(unsigned work);
+  // Not even the clock is asked where growth is sealed, or something reserved.
+  bool AvoidsKernel() const {
+    return pages_.growth_sealed() || pages_.has_reservation() ||
+           has_reservation_.load(std::memory_order_relaxed);
+  }
+  void GiveBackIdle();
 
   const unsigned first_bin_;
   PageHeap& pages_;
@@ -82,7 +95,9 @@ class Heap {
   std::atomic<void*> waiting_zero_size_{nullptr};
   // Whatever order they are seen in will do, and a lost count.
   std::atomic<size_t> balanced_bytes_{0};  // of slab pages
-  std::atomic<unsigned> refills_{0};
+  std::atomic<unsigned> work_{0};
+  std::atomic<uint64_t> looked_{0};  // when, as of os::Milliseconds()
+  std::atomic<bool> has_reservation_{false};  // of objects
 };
 
 // Frees any object of ours, by the way of all checks. False if the address is outside

@@ -151,7 +151,7 @@ void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   return fresh.address();
 }
 
-void LargeStore::Free(void* object, const void* caller) {
+bool LargeStore::Free(void* object, const void* caller) {
   const Run run = RunOf(object);
   Open(run);
   CheckIntact(object, caller);
@@ -165,19 +165,19 @@ void LargeStore::Free(void* object, const void* caller) {
     // Sparse pages are dropped; what else goes back must be zero, and wiped if secret.
     if (secret) WipeLong(run.address(), run.bytes());
     GiveBack(run);
-    return;
+    return false;
   }
   const Extent extent = ExtentOf(run);
-  WipeBytes(extent.object, std::min(extent.size, extent.request() + 1));
+  WipeWritten(extent.object, RoundUp(std::min(extent.size, extent.request() + 1), kGranule));
   run.address()[run.bytes() - 1] = 0;
   (void)MakeOrdinary(run.address(), run.bytes());  // If not now, when the run goes back.
   MutexLock lock(mutex_);
   if (Stays(run)) {
     Keep(run);
-    return;
+    return false;
   }
-  Tick();
   Enqueue(run);
+  return true;
 }
 
 // --- Reservation -------------------------------------------------------------------

@@ -56,8 +56,8 @@ class LargeStore {
 
   // Zeroed memory, or null and why.
   [[nodiscard]] void* Allocate(const LargeRequest& request, int* error);
-  // The object is live by its shadow. Faults if its check bytes are gone.
-  void Free(void* object, const void* caller);
+  // The object is live by its shadow. Faults if its check bytes are gone. True: its run waits.
+  bool Free(void* object, const void* caller);
   // In place if the run is long enough and not twice too long. The object is accessible then.
   [[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);
   // Elsewhere, by moving its pages instead of their bytes; null: it can't be, copy it. Ordinary
@@ -82,8 +82,8 @@ class LargeStore {
   // Gives waiting runs back: so many bytes, or what there is; all.
   void GiveBackWaiting(size_t bytes);
   void Trim() { GiveBackWaiting(SIZE_MAX); }
-  // Those that have waited for long.
-  void GiveBackStale();
+  // Those that have waited for long, and the memory of better times. now: os::Milliseconds().
+  void GiveBackStale(uint64_t now);
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);
@@ -93,7 +93,7 @@ class LargeStore {
   static constexpr unsigned kQueue = 64;
   struct Waiting {
     Run run;
-    uint64_t since;  // as of os::Milliseconds()
+    uint64_t since;  // when it was seen here first, as of os::Milliseconds(); 0: not yet
   };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
@@ -112,8 +112,6 @@ class LargeStore {
   void Shorten(Run* run, Pages pages) SA_REQUIRES(mutex_);
   void RemoveWaiting(unsigned i) SA_REQUIRES(mutex_);
   void DropOldest() SA_REQUIRES(mutex_);
-  void Tick() SA_REQUIRES(mutex_);  // Now and then looks at the clock.
-  void DropStale() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
   // What is freed is kept for an object of the same size: nobody else can use it, or not without
@@ -136,8 +134,6 @@ class LargeStore {
   uint64_t period_ SA_GUARDED_BY(mutex_) = 0;   // when it began
   size_t most_live_ SA_GUARDED_BY(mutex_) = 0;  // in it
   size_t most_live_before_ SA_GUARDED_BY(mutex_) = 0;
-  uint64_t now_ SA_GUARDED_BY(mutex_) = 0;
-  unsigned ticks_ SA_GUARDED_BY(mutex_) = 0;
   size_t closed_runs_ SA_GUARDED_BY(mutex_) = 0;   // whose access is restricted
   KeptRun* kept_ SA_GUARDED_BY(mutex_) = nullptr;  // reserved and not in use
   size_t waiting_bytes_ SA_GUARDED_BY(mutex_) = 0;

@@ -9,9 +9,7 @@
 namespace secure_alloc {
 namespace {
 
-// How often the queue looks at the clock, how long runs wait (ms), and what is worth to be cut
-// off a run (system pages).
-constexpr unsigned kTicksPerLook = 16;
+// How long runs wait (ms), and what is worth to be cut off a run (system pages).
 constexpr uint64_t kPatience = 50;
 constexpr Pages kLeastRest = 16;
 
@@ -29,27 +27,15 @@ size_t LargeStore::QueuedLimit() const {
   return std::max(std::min(2 * live, few), std::min(live, most_queued_));
 }
 
-// What has waited long goes, and so does the memory of better times.
-void LargeStore::GiveBackStale() {
+void LargeStore::GiveBackStale(uint64_t now) {
   MutexLock lock(mutex_);
-  DropStale();
-}
-
-void LargeStore::Tick() {
-  most_live_ = std::max(most_live_, live_bytes_.load(std::memory_order_relaxed));
-  if (++ticks_ % kTicksPerLook == 0) DropStale();
-}
-
-void LargeStore::DropStale() {
-  if (guarded_pages_.growth_sealed()) return;  // Nor is the clock asked.
-  const uint64_t now = os::Milliseconds();
-  now_ = now;
   if (now - period_ > kPatience) {
     const size_t live = live_bytes_.load(std::memory_order_relaxed);
     most_live_before_ = now - period_ > 2 * kPatience ? live : most_live_;
     most_live_ = live;
     period_ = now;
   }
+  for (unsigned i = waiting_; i > 0 && queue_[i - 1].since == 0; --i) queue_[i - 1].since = now;
   while (waiting_ > 0 && now - queue_[0].since > kPatience) DropOldest();
 }
 
@@ -57,7 +43,7 @@ void LargeStore::Enqueue(const Run& run) {
   while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > QueuedLimit())) {
     DropOldest();
   }
-  queue_[waiting_++] = {run, now_};
+  queue_[waiting_++] = {run, 0};
   waiting_bytes_ += run.bytes();
 }
 

@@ -140,6 +140,24 @@ TEST(Reserve, SurvivesFreeAndTrim) {
             0);
 }
 
+// Whose objects come by way of a thread's cache, refilled more often than a clock is looked at
+// elsewhere.
+TEST(Reserve, TheStandardDomainsServesThreadsToo) {
+  constexpr size_t kCount = 20000;
+  EXPECT_EQ(InChild([] {
+              memset(objects, 1, sizeof objects);
+              if (secalloc_reserve_objects(nullptr, kCount, 31) != 0) return 1;
+              secalloc_free(secalloc_malloc(31));
+              ForbidSystemCalls();
+              for (size_t i = 0; i < kCount; ++i) {
+                objects[i] = secalloc_malloc(31);
+                if (objects[i] == nullptr) return 2;
+              }
+              return 0;
+            }),
+            0);
+}
+
 TEST(Reserve, WithoutAReservationTheKernelIsAsked) {
   EXPECT_EQ(Outcome(
                 [] { return true; }, [] { return AllocateMany(100, 32); }),

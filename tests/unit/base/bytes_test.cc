@@ -117,6 +117,25 @@ TEST_P(Bytes, LongLoopsAgreeWithTheInlinedCode) {
   }
 }
 
+TEST_P(Bytes, WhatWasWrittenIsWipedWhereverItIs) {
+  for (const size_t size : {16, 272, 4096, 3 * 4096 + 48}) {
+    for (size_t offset = 16; offset <= 4096; offset += 816) {  // The end of a page is anywhere.
+      Slot slot(offset + size + 16, 0, 0);
+      unsigned char* const begin = slot.bytes + offset;
+      begin[-1] = begin[size] = kFill;
+      for (size_t i = 0; i < size; i += 37) {
+        begin[i] = begin[i / 2] = 1;
+        WipeWritten(begin, size);
+        ASSERT_TRUE(IsZeroLong(begin, size)) << size << " at " << i;
+      }
+      std::fill(begin, begin + size, kFill);
+      WipeWritten(begin, size);
+      ASSERT_TRUE(IsZeroLong(begin, size)) << size;
+      ASSERT_TRUE(begin[-1] == kFill && begin[size] == kFill);
+    }
+  }
+}
+
 TEST_P(Bytes, WipeBytesTakesAnyAddressAndLength) {
   for (size_t offset = 0; offset < 17; ++offset) {
     for (size_t size = 0; size < 70; ++size) {

@@ -1,5 +1,6 @@
 // What is idle goes back before others need more.
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -112,19 +113,74 @@ TEST_F(Purge, LargeRunsThatWaitGiveWayToSlabs) {
   EXPECT_FALSE(IsResident(large.bytes));
 }
 
+// Small objects that come and go for some time, more at once than a thread keeps.
+void GoOnWithOthers() {
+  for (int period = 0; period < 3; ++period) {
+    for (int i = 0; i < 300; ++i) {
+      std::vector<void*> objects;
+      for (int j = 0; j < 2000; ++j) objects.push_back(entry::Allocate(200, kPublic));
+      for (void* object : objects) entry::Free(object, kPublic);
+    }
+    usleep(60 * 1000);
+  }
+}
+
 TEST_F(Purge, LargeRunsDoNotWaitForEver) {
   bool was_zero = false;
   const Object large = test::Make(6 * kMiB, 1, kPublic, &was_zero);
   entry::Free(large.bytes, kPublic);
   ASSERT_TRUE(IsResident(large.bytes));
-  usleep(100 * 1000);
-  // Small objects that come and go, more at a time than a thread keeps.
-  for (int i = 0; i < 300; ++i) {
-    std::vector<void*> objects;
-    for (int j = 0; j < 2000; ++j) objects.push_back(entry::Allocate(200, kPublic));
-    for (void* object : objects) entry::Free(object, kPublic);
-  }
+  GoOnWithOthers();
   EXPECT_FALSE(IsResident(large.bytes));
+}
+
+// Bytes of memory that this process has.
+size_t ResidentBytes() {
+  size_t pages = 0;
+  FILE* const file = fopen("/proc/self/statm", "r");
+  EXPECT_TRUE(file != nullptr && fscanf(file, "%*u %zu", &pages) == 1);
+  fclose(file);
+  return pages * os::PageSize();
+}
+
+#ifndef __SANITIZE_ADDRESS__  // Whose shadow is memory, too.
+TEST_F(Purge, WhatWasNeverWrittenToTakesNoMemoryWhenItIsFreed) {
+  constexpr size_t kObjects = 8;
+  for (const size_t size : {size_t{30000}, 3 * kMiB}) {
+    size_t more = 0;
+    for (int round = 0; round < 2; ++round) {  // The first brings code and tables into memory.
+      entry::Trim();
+      const size_t before = ResidentBytes();
+      std::vector<char*> objects;
+      for (size_t i = 0; i < kObjects; ++i) {
+        objects.push_back(static_cast<char*>(entry::Allocate(size, kPublic)));
+        ASSERT_NE(objects.back(), nullptr);
+        objects.back()[0] = 1;
+      }
+      for (char* object : objects) entry::Free(object, kPublic);
+      more = ResidentBytes() - before;
+    }
+    EXPECT_LT(more, kObjects * size * 3 / 4) << size;
+  }
+}
+#endif
+
+// A class of sizes that has had its day gives back what it had, though nobody asks for it or
+// frees any of it again.
+TEST_F(Purge, SlotsDoNotWaitForEver) {
+  std::vector<unsigned char*> freed;
+  bool was_zero = false;
+  for (size_t i = 0; i < 60; ++i) freed.push_back(test::Make(kSize, i, kPublic, &was_zero).bytes);
+  for (size_t i = 0; i < 60; i += 10) {  // Each slab keeps one.
+    left_.push_back({freed[i], kSize, i});
+    freed[i] = nullptr;
+  }
+  std::erase(freed, nullptr);
+  for (void* object : freed) entry::Free(object, kPublic);
+  freed_ = freed;
+  ASSERT_GT(ResidentFreed(), freed_.size() / 2) << "too few to be worth it at once";
+  GoOnWithOthers();
+  EXPECT_LT(ResidentFreed(), freed_.size() / 2);
 }
 
 // Once it was much, for a short time; who goes on with little keeps little.

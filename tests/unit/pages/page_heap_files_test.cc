@@ -120,7 +120,7 @@ TEST_F(FilesTest, NobodyComesWhereSomethingStayed) {
   EXPECT_EQ(heap_.Trim(), BytesOf(512 - 2 * kFile));
   ExpectMapped(kFile);
   std::vector<Run> runs;
-  for (int i = 0; i < 512 / kFile; ++i) {
+  for (int i = 0; i < static_cast<int>(512 / kFile); ++i) {
     runs.push_back(Take(4));
     EXPECT_NE(Address(runs.back().address()), lost);
   }

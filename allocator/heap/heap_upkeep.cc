@@ -1,0 +1,78 @@
+// What keeps a heap small, and what all of it goes through at once.
+#include "allocator/heap/heap.h"
+#include "allocator/os/os.h"
+
+namespace secure_alloc {
+namespace {
+
+// The work after which a clock is read, and how often idle slots are looked for (ms).
+constexpr unsigned kWorkPerLook = 256;
+constexpr uint64_t kPatience = 50;
+
+}  // namespace
+
+void Heap::BalanceStores() {
+  const size_t bytes = pages_.plain_bytes();
+  if (bytes == balanced_bytes_.load(std::memory_order_relaxed)) return;
+  const size_t before = balanced_bytes_.exchange(bytes, std::memory_order_relaxed);
+  if (bytes > before) large_.GiveBackWaiting(bytes - before);
+}
+
+void Heap::Pace(unsigned work) {
+  const unsigned done = work_.load(std::memory_order_relaxed) + work;
+  const bool due = done >= kWorkPerLook;
+  work_.store(due ? 0 : done, std::memory_order_relaxed);
+  if (due && !AvoidsKernel()) GiveBackIdle();
+}
+
+void Heap::GiveBackIdle() {
+  const uint64_t now = os::Milliseconds();
+  large_.GiveBackStale(now);
+  uint64_t looked = looked_.load(std::memory_order_relaxed);
+  if (now - looked <= kPatience ||
+      !looked_.compare_exchange_strong(looked, now, std::memory_order_relaxed)) {
+    return;
+  }
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].GiveBackIdle(pages_);
+}
+
+void Heap::Flush(ThreadCache& cache) {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    CacheBin& cached = cache.bins[first_bin_ + c];
+    if (cached.count() > 0) bins_[c].Flush(pages_, cached, 0);
+  }
+}
+
+void Heap::Trim() {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Trim(pages_);
+  large_.Trim();
+  pages_.Trim();
+}
+
+Heap::Usage Heap::GetUsage() {
+  Usage usage;
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    const Bin::Usage bin = bins_[c].GetUsage();
+    usage.slab_bytes += bin.slab_bytes;
+    usage.free_slot_bytes += bin.free_slots * SlotSizeOf(c);
+  }
+  usage.large_bytes = large_.live_bytes();
+  return usage;
+}
+
+void Heap::LockAll() SA_NO_THREAD_SAFETY {
+  for (Bin& bin : bins_) bin.mutex().Lock();
+  large_.mutex().Lock();
+}
+
+void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
+  large_.mutex().Unlock();
+  for (Bin& bin : bins_) bin.mutex().Unlock();
+}
+
+void Heap::Forget() SA_NO_THREAD_SAFETY {
+  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Forget();
+  large_.Forget();
+}
+
+}  // namespace secure_alloc
