@@ -19,23 +19,16 @@ constexpr size_t kMaxGuardedRuns = 16000;
 // Far below what the 32 bits for the bytes not asked for can say.
 constexpr size_t kMaxRoom = kGiB;
 
-// Pages for a request: for objects at the front with room for a check byte. 0: too many.
-Pages PagesOf(const LargeRequest& request) {
-  const size_t room = std::min(request.room, kMaxRoom);
-  if (request.size > PTRDIFF_MAX - room - os::PageSize()) return 0;
-  const size_t bytes = request.at_end ? RoundUp(request.size, std::max(request.alignment, kGranule))
-                                      : request.size + room + 1;
-  const size_t pages = RoundUp(std::max<size_t>(bytes, 1), os::PageSize()) >> kPageShift;
-  return pages > UINT32_MAX / 2 ? 0 : static_cast<Pages>(pages);
-}
-
 }  // namespace
 
-// A run that waits for an object is listed in its own record.
-struct LargeStore::KeptRun {
-  Run run;
-  KeptRun* next;
-};
+Pages LargeRequest::pages() const {
+  const size_t most = std::min(room, kMaxRoom);
+  if (size > PTRDIFF_MAX - most - os::PageSize()) return 0;
+  const size_t bytes =
+      at_end ? RoundUp(size, std::max(alignment, kGranule)) : size + most + 1;
+  const size_t count = RoundUp(std::max<size_t>(bytes, 1), os::PageSize()) >> kPageShift;
+  return count > UINT32_MAX / 2 ? 0 : static_cast<Pages>(count);
+}
 
 size_t LargeStore::RequestedSize(const void* object) { return ExtentOf(RunOf(object)).request(); }
 
@@ -78,7 +71,7 @@ bool LargeStore::TakeFresh(Pages pages, size_t alignment, Run* run, int* error) 
 }
 
 void* LargeStore::Allocate(const LargeRequest& request, int* error) {
-  const Pages pages = PagesOf(request);
+  const Pages pages = request.pages();
   if (pages == 0) {
     *error = ENOMEM;
     return nullptr;
@@ -123,7 +116,7 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
 void* LargeStore::TryMove(void* object, const LargeRequest& request) {
   const Run run = RunOf(object);
   const Extent extent = ExtentOf(run);
-  const Pages pages = PagesOf(request);
+  const Pages pages = request.pages();
   if (request.size <= kMaxSlabRequest || std::min(run.count, pages) < kLeastMoved ||
       !extent.IsAtFrontOf(run)) {
     return nullptr;
@@ -179,108 +172,6 @@ bool LargeStore::Free(void* object, const void* caller) {
   Enqueue(run);
   return true;
 }
-
-// --- Reservation -------------------------------------------------------------------
-
-void LargeStore::Keep(const Run& run) {
-  KeptRun* const kept = static_cast<KeptRun*>(run.arena->RecordOf(run.first));
-  *kept = {run, kept_};
-  kept_ = kept;
-}
-
-bool LargeStore::TakeKept(Pages pages, size_t alignment, Run* run) {
-  for (KeptRun** link = &kept_; *link != nullptr; link = &(*link)->next) {
-    const Run& kept = (*link)->run;
-    if (kept.count != pages || (Address(kept.address()) & (alignment - 1)) != 0) continue;
-    *run = kept;
-    *link = (*link)->next;
-    return true;
-  }
-  return false;
-}
-
-int LargeStore::Reserve(const LargeRequest& request, size_t count) {
-  const Pages pages = PagesOf(request);
-  if (pages == 0) return ENOMEM;
-  KeptRun* made = nullptr;
-  for (; count > 0; --count) {
-    Run run;
-    int error;
-    if (!TakeFresh(pages, request.at_end ? kPageSize : request.alignment, &run, &error)) {
-      for (KeptRun* next; made != nullptr; made = next) {
-        next = made->next;
-        GiveBack(made->run);
-      }
-      guarded_pages_.Trim();
-      return error;
-    }
-    MarkReserved(run);
-    space.FaultInShadow(run.address(), kPageSize);
-    KeptRun* const kept = static_cast<KeptRun*>(run.arena->RecordOf(run.first));
-    *kept = {run, made};
-    made = kept;
-  }
-  MutexLock lock(mutex_);
-  for (KeptRun* next; made != nullptr; made = next) {
-    next = made->next;
-    Keep(made->run);
-  }
-  return 0;
-}
-
-// --- Access ------------------------------------------------------------------------
-
-namespace {
-
-int Apply(const Run& run, Access access) {
-  return os::SetAccess(run.address(), run.bytes(), access != Access::kNone,
-                       access == Access::kReadWrite);
-}
-
-template <typename Visit>
-void ForEachClosedRun(PageHeap& pages, Visit visit) SA_NO_THREAD_SAFETY {
-  pages.ForEachArena([&](Arena& arena) {
-    for (Pages page = 0; page < arena.grown; ++page) {
-      const PageInfo& info = arena.info[page];
-      if (info.kind == PageKind::kLarge && info.first == page) {
-        const Run run = {&arena, page, info.next};
-        if (AccessOf(run) != Access::kReadWrite) visit(run);
-      }
-      if (arena.whole) break;
-    }
-  });
-}
-
-}  // namespace
-
-int LargeStore::SetAccess(void* object, Access access) {
-  MutexLock lock(mutex_);
-  const Run run = RunOf(object);
-  if (AccessOf(run) == access) return 0;
-  if (const int error = Apply(run, access); error != 0) return error;
-  closed_runs_ -= AccessOf(run) != Access::kReadWrite;
-  closed_runs_ += access != Access::kReadWrite;
-  NoteAccess(run, access);
-  return 0;
-}
-
-void LargeStore::Open(const Run& run) {
-  if (AccessOf(run) != Access::kReadWrite) {
-    SA_CHECK(SetAccess(ExtentOf(run).object, Access::kReadWrite) == 0);
-  }
-}
-
-void LargeStore::OpenAll(PageHeap& pages) {
-  if (closed_runs_ == 0) return;
-  ForEachClosedRun(pages, [](const Run& run) { SA_CHECK(Apply(run, Access::kReadWrite) == 0); });
-}
-
-void LargeStore::CloseAll(PageHeap& pages) {
-  if (closed_runs_ == 0) return;
-  ForEachClosedRun(pages, [](const Run& run) { SA_CHECK(Apply(run, AccessOf(run)) == 0); });
-}
-
-// --- Giving back -------------------------------------------------------------------
 
 void LargeStore::GiveBack(const Run& run) {
   StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);

@@ -19,6 +19,9 @@
 // Reserved runs are taken, guarded and kept beforehand, and come back here when freed.
 //
 // Locking: mutex() (rank 4). May take the page heaps'.
+//
+// large.cc: objects; large_queue.cc: runs that wait; large_reserve.cc: reserved ones;
+// large_access.cc: access to objects.
 #pragma once
 
 #include <atomic>
@@ -37,6 +40,9 @@ struct LargeRequest {
   size_t alignment = kPageSize;
   size_t room = 0;      // to grow in place by so many bytes
   bool at_end = false;  // of its pages, next to the guard; alignment up to a page
+
+  // For objects at the front with room for a check byte. 0: too many.
+  Pages pages() const;
 };
 
 class LargeStore {

@@ -4,7 +4,6 @@
 #include "allocator/base/bytes.h"
 #include "allocator/base/fault.h"
 #include "allocator/heap/large.h"
-#include "allocator/os/os.h"
 
 namespace secure_alloc {
 namespace {

@@ -25,8 +25,9 @@
 //
 // Locking: mutex() (rank 5) for everything but the constructor.
 //
-// page_heap.cc: runs; page_heap_arenas.cc: arenas; page_heap_files.cc: their files;
-// page_heap_growth.cc: growth and reservations; page_heap_fork.cc: fork.
+// page_heap.cc: runs; page_heap_large.cc: those of large objects; page_heap_arenas.cc: arenas;
+// page_heap_files.cc: their files; page_heap_growth.cc: growth and reservations;
+// page_heap_fork.cc: fork.
 #pragma once
 
 #include <errno.h>
