@@ -19,9 +19,6 @@ constexpr unsigned kEmptySlabsKept = 1;
 // Slabs that a bin must have before further ones are populated at once.
 constexpr size_t kPopulateAfter = 3;
 
-// What a store may hold of small slots: several batches.
-constexpr size_t kStoreBytes = 128 * kKiB;
-
 // When a bin purges: its slabs have so many free bytes more than they once had since the last
 // purge, and a free slot more for so many that are in use.
 constexpr size_t kPurgedBytes = kMiB;
@@ -31,22 +28,17 @@ constexpr size_t kUsedPerFree = 4;
 constexpr size_t kPurgedIdleBytes = 32 * kKiB;
 constexpr size_t kUsedPerIdle = 16;
 
-// Each stored slot keeps its slab: 256 KiB with the largest slots.
-constexpr size_t kLargestStored = 4 * kKiB;
-
 }  // namespace
 
-void Bin::SetStore(unsigned bin, void** store) {
+void Bin::SetStore(unsigned bin, unsigned shard, void** store) {
   MutexLock lock(mutex_);
-  const SlabShape& shape = kShapes[bin];
-  if (shape.slot_size > kLargestStored) return;
-  const unsigned fitting = static_cast<unsigned>(kStoreBytes / shape.slot_size);
-  store_limit_ = std::clamp(fitting, shape.cache_capacity * 1u, kStoreSlots);
-  store_ = store;
+  shard_ = shard;
+  store_limit_ = StoreSlots(bin);
+  if (store_limit_ > 0) store_ = store;
 }
 
 void Bin::MakeSlab(const Run& run, unsigned bin) {
-  Slab* const slab = Slab::Make(run, bin);
+  Slab* const slab = Slab::Make(run, bin, shard_);
   available_.Push(slab);
   ++empty_slabs_;
   slab_bytes_ += run.bytes();
@@ -167,22 +159,29 @@ void Bin::Purge() {
   for (Slab* const slab : available_) slab->DiscardFreePages();
 }
 
-void Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned keep) {
+void Bin::Give(PageHeap& pages, void* slot) {
+  if (stored_ < store_limit_) {
+    store_[stored_++] = slot;
+  } else {
+    GiveToSlab(pages, slot);
+  }
+}
+
+unsigned Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned count, bool is_sharded) {
   MutexLock lock(mutex_);
-  // From the oldest end, which the thread's own CPU has least use for.
   void** const slots = cache.bottom();
-  const unsigned count = cache.count();
-  const unsigned flushed = count > keep ? count - keep : 0;
-  for (unsigned i = 0; i < flushed; ++i) {
-    if (stored_ < store_limit_) {
-      store_[stored_++] = slots[i];
+  unsigned others = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    if (is_sharded && Slab::Of(slots[i])->shard() != shard_) {
+      slots[others++] = slots[i];
     } else {
-      GiveToSlab(pages, slots[i]);
+      Give(pages, slots[i]);
     }
   }
-  std::copy(slots + flushed, slots + count, slots);
-  cache.SetCount(count - flushed);
+  std::copy(slots + count, slots + cache.count(), slots + others);
+  cache.SetCount(cache.count() - count + others);
   PurgeIfDue();
+  return others;
 }
 
 void Bin::GiveOne(PageHeap& pages, void* slot) {

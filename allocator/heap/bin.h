@@ -5,6 +5,8 @@
 // Locking: mutex() (rank 3, by bin number). May take the page heap's.
 #pragma once
 
+#include <algorithm>
+
 #include "allocator/base/list.h"
 #include "allocator/base/mutex.h"
 #include "allocator/base/random.h"
@@ -16,12 +18,18 @@ namespace secure_alloc {
 
 class Bin {
  public:
-  static constexpr unsigned kStoreSlots = 2048;
-
   constexpr Bin() = default;
-  // Gives the bin a store; before its first use. Without one slots go straight to slabs: secret
-  // ones are too scarce to lie about.
-  void SetStore(unsigned bin, void** store);
+  // Gives the bin, one of a shard, a store of StoreSlots; before its first use. Without one slots
+  // go straight to slabs: secret ones are too scarce to lie about.
+  void SetStore(unsigned bin, unsigned shard, void** store);
+  // Several batches of small slots; of large ones none, as each keeps its slab: 256 KiB with the
+  // largest.
+  static constexpr unsigned StoreSlots(unsigned bin) {
+    const SlabShape& shape = kShapes[bin];
+    if (shape.slot_size == 0 || shape.slot_size > 4 * kKiB) return 0;
+    const unsigned fitting = static_cast<unsigned>(128 * kKiB / shape.slot_size);
+    return std::clamp(fitting, shape.cache_capacity * 1u, 2048u);
+  }
 
   // Fills a thread's bin, up to half of it; at least one more slot than the reserve, or
   // false and why not.
@@ -29,8 +37,9 @@ class Bin {
                             int* error);
   // One slot without a thread cache, or null.
   [[nodiscard]] void* TakeOne(unsigned bin, PageHeap& pages, int* error);
-  // Takes slots back from a thread's bin until `keep` are left.
-  void Flush(PageHeap& pages, CacheBin& cache, unsigned keep);
+  // Takes back the oldest `count` slots of a thread's bin, but not those of other shards' slabs,
+  // if there are others: the number of these, which are its oldest then.
+  unsigned Flush(PageHeap& pages, CacheBin& cache, unsigned count, bool is_sharded);
   void GiveOne(PageHeap& pages, void* slot);
   // Gives back what has not been of use since it was asked last: stored slots to their slabs,
   // memory of free pages to the kernel.
@@ -66,6 +75,7 @@ class Bin {
   bool IsReserved(const Slab& slab) const SA_REQUIRES(mutex_) {
     return total_slots_ - slab.slots() < reserved_slots_;
   }
+  void Give(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
   void GiveToSlab(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
   // Gives back the pages of slabs that other objects keep.
   void Purge() SA_REQUIRES(mutex_);
@@ -84,6 +94,7 @@ class Bin {
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;
   unsigned idle_stored_ SA_GUARDED_BY(mutex_) = 0;   // the least since the last GiveBackIdle
   unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;
+  unsigned shard_ SA_GUARDED_BY(mutex_) = 0;
   void** store_ SA_GUARDED_BY(mutex_) = nullptr;
   // Without a store: the slot freed last. It waits until another one is freed, so that it is not
   // next, whatever else is free.

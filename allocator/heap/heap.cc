@@ -85,24 +85,57 @@ size_t SlotRequest(size_t request) {
 
 // --- Allocation --------------------------------------------------------------------
 
-void Heap::SetStores(HeapStores& stores) {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].SetStore(first_bin_ + c, stores[c]);
+void Heap::SetShards(HeapStores* stores, BinShard* more, unsigned shards) {
+  more_shards_ = more;
+  shards_ = shards;
+  for (unsigned shard = 0; shard < shards; ++shard) {
+    void** store = stores[shard];
+    for (unsigned c = kFirstClass; c < kClasses; ++c) {
+      BinAt(shard, c).SetStore(first_bin_ + c, shard, store);
+      store += Bin::StoreSlots(first_bin_ + c);
+    }
+  }
+}
+
+bool Heap::Refill(unsigned bin, ThreadCache& cache, int* error) {
+  const unsigned own = ShardOf(cache);
+  if (own != 0) is_sharded_.store(true, std::memory_order_relaxed);
+  // When memory is short what others have will do.
+  for (unsigned i = 0; i < shards_; ++i) {
+    Bin& shared = BinAt((own + i) % shards_, bin - first_bin_);
+    if (shared.Refill(bin, pages_, cache.bins[bin], cache.random, error)) return true;
+  }
+  return false;
+}
+
+void Heap::FlushCached(unsigned size_class, CacheBin& cached, unsigned keep) {
+  const bool is_sharded = is_sharded_.load(std::memory_order_relaxed);
+  // From the oldest end, which the thread's own CPU has least use for.
+  unsigned left = cached.count() > keep ? cached.count() - keep : 0;
+  while (left > 0) {
+    const unsigned shard = is_sharded ? Slab::Of(cached.bottom()[0])->shard() : 0;
+    left = BinAt(shard, size_class).Flush(pages_, cached, left, is_sharded);
+  }
+}
+
+void Heap::GiveUncached(unsigned bin, void* slot) {
+  const bool is_sharded = is_sharded_.load(std::memory_order_relaxed);
+  BinAt(is_sharded ? Slab::Of(slot)->shard() : 0, bin - first_bin_).GiveOne(pages_, slot);
 }
 
 void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
-  Bin& shared = bins_[bin - first_bin_];
   ThreadCache* const cache = has_thread_caches() ? AttachedCache() : nullptr;
   if (cache != nullptr) {
     CacheBin& cached = cache->bins[bin];
     if (!cached.CanTake()) {
-      if (!shared.Refill(bin, pages_, cached, cache->random, error)) return nullptr;
+      if (!Refill(bin, *cache, error)) return nullptr;
       BalanceStores();
       Pace(1);
     }
     // Beyond the reserve, or of it when memory is short.
     return HandOut(*--cached.top, bin, cached.slot_size, request);
   }
-  void* const slot = shared.TakeOne(bin, pages_, error);
+  void* const slot = bins_[bin - first_bin_].TakeOne(bin, pages_, error);
   if (slot == nullptr) return nullptr;
   return HandOut(slot, MarkOfBin(bin), kShapes[bin].slot_size, request);
 }
@@ -142,14 +175,13 @@ void Heap::FreeLarge(void* object, const void* caller) {
 }
 
 void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
-  Bin& shared = bins_[bin - first_bin_];
   CacheBin& cached = cache.bins[bin];
   if (cached.count() == cached.capacity()) {
-    shared.Flush(pages_, cached, cached.capacity() / 2);
+    FlushCached(bin - first_bin_, cached, cached.capacity() / 2);
   } else if (cached.count() < cached.reserve) {
     // Company for the slot to come, so that it is not next; without memory it goes alone.
     int error;
-    (void)shared.Refill(bin, pages_, cached, cache.random, &error);
+    (void)Refill(bin, cache, &error);
   }
   if (cached.CanGive()) {
     cached.Give(slot, cache.random);

@@ -13,8 +13,21 @@
 
 namespace secure_alloc {
 
-// What stands before the slabs of a heap's bins: see Bin::SetStore.
-using HeapStores = void* [kClasses][Bin::kStoreSlots];
+// What stands before the slabs of the ordinary heap's bins, all in a row: see Bin::SetStore.
+constexpr size_t HeapStoreSlots() {
+  size_t slots = 0;
+  for (unsigned c = kFirstClass; c < kClasses; ++c) slots += Bin::StoreSlots(kOrdinaryBins + c);
+  return slots;
+}
+using HeapStores = void* [HeapStoreSlots()];
+
+// A further set of bins. Threads take them by turns, so that those that work at the same time wait
+// for no lock of each other, nor for lines of the CPU's caches: what a thread frees goes back to
+// the shard that its slab is of, and comes from there to those who allocated it.
+struct BinShard {
+  Bin bins[kClasses];
+};
+inline constexpr unsigned kMostShards = 8;
 
 class Heap {
  public:
@@ -25,7 +38,8 @@ class Heap {
         pages_(pages),
         large_(MarkOfBin(first_bin + kLargeClass), guarded_pages, pages, queue) {}
 
-  void SetStores(HeapStores& stores);
+  // Before the first use; one set of stores for each shard, of which `more` has all but the first.
+  void SetShards(HeapStores* stores, BinShard* more, unsigned shards);
 
   // Zeroed memory, or null and why: EAGAIN, ENOMEM, or what the source said. Alignment: a
   // power of two.
@@ -49,7 +63,7 @@ class Heap {
 
   // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
   void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
-  void GiveUncached(unsigned bin, void* slot) { bins_[bin - first_bin_].GiveOne(pages_, slot); }
+  void GiveUncached(unsigned bin, void* slot);
 
   LargeStore& large() { return large_; }
   PageHeap& pages() { return pages_; }
@@ -76,6 +90,19 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
+  unsigned ShardOf(const ThreadCache& cache) const { return cache.number % shards_; }
+  Bin& BinAt(unsigned shard, unsigned size_class) {
+    return shard == 0 ? bins_[size_class] : more_shards_[shard - 1].bins[size_class];
+  }
+  template <typename Visit>
+  void ForEachBin(Visit visit) {
+    for (unsigned shard = 0; shard < shards_; ++shard) {
+      for (unsigned c = kFirstClass; c < kClasses; ++c) visit(BinAt(shard, c), c);
+    }
+  }
+  [[nodiscard]] bool Refill(unsigned bin, ThreadCache& cache, int* error);
+  // Leaves `keep` slots in a thread's bin.
+  void FlushCached(unsigned size_class, CacheBin& cached, unsigned keep);
   // Large runs that wait give way to slabs that become more, so that the peak does not rise.
   void BalanceStores();
   // Now and then, as work is done, looks at the clock: what has been idle for long goes back,
@@ -90,7 +117,10 @@ class Heap {
 
   const unsigned first_bin_;
   PageHeap& pages_;
-  Bin bins_[kClasses];  // kZeroClass: over zero_size_pages
+  Bin bins_[kClasses];  // the first shard; kZeroClass: over zero_size_pages
+  BinShard* more_shards_ = nullptr;
+  unsigned shards_ = 1;
+  std::atomic<bool> is_sharded_{false};  // relaxed: whose slots get about has said so before
   LargeStore large_;
   std::atomic<void*> waiting_zero_size_{nullptr};
   // Whatever order they are seen in will do, and a lost count.

@@ -33,45 +33,46 @@ void Heap::GiveBackIdle() {
       !looked_.compare_exchange_strong(looked, now, std::memory_order_relaxed)) {
     return;
   }
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].GiveBackIdle(pages_);
+  ForEachBin([&](Bin& bin, unsigned) { bin.GiveBackIdle(pages_); });
 }
 
 void Heap::Flush(ThreadCache& cache) {
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    CacheBin& cached = cache.bins[first_bin_ + c];
-    if (cached.count() > 0) bins_[c].Flush(pages_, cached, 0);
+    FlushCached(c, cache.bins[first_bin_ + c], 0);
   }
 }
 
 void Heap::Trim() {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Trim(pages_);
+  ForEachBin([&](Bin& bin, unsigned) { bin.Trim(pages_); });
   large_.Trim();
   pages_.Trim();
 }
 
 Heap::Usage Heap::GetUsage() {
   Usage usage;
-  for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    const Bin::Usage bin = bins_[c].GetUsage();
-    usage.slab_bytes += bin.slab_bytes;
-    usage.free_slot_bytes += bin.free_slots * SlotSizeOf(c);
-  }
+  ForEachBin([&](Bin& bin, unsigned size_class) {
+    const Bin::Usage of_bin = bin.GetUsage();
+    usage.slab_bytes += of_bin.slab_bytes;
+    usage.free_slot_bytes += of_bin.free_slots * SlotSizeOf(size_class);
+  });
   usage.large_bytes = large_.live_bytes();
   return usage;
 }
 
 void Heap::LockAll() SA_NO_THREAD_SAFETY {
-  for (Bin& bin : bins_) bin.mutex().Lock();
+  bins_[kZeroClass].mutex().Lock();
+  ForEachBin([](Bin& bin, unsigned) SA_NO_THREAD_SAFETY { bin.mutex().Lock(); });
   large_.mutex().Lock();
 }
 
 void Heap::UnlockAll() SA_NO_THREAD_SAFETY {
   large_.mutex().Unlock();
-  for (Bin& bin : bins_) bin.mutex().Unlock();
+  ForEachBin([](Bin& bin, unsigned) SA_NO_THREAD_SAFETY { bin.mutex().Unlock(); });
+  bins_[kZeroClass].mutex().Unlock();
 }
 
 void Heap::Forget() SA_NO_THREAD_SAFETY {
-  for (unsigned c = kFirstClass; c < kClasses; ++c) bins_[c].Forget();
+  ForEachBin([](Bin& bin, unsigned) SA_NO_THREAD_SAFETY { bin.Forget(); });
   large_.Forget();
 }
 

@@ -1,6 +1,9 @@
 #include "allocator/heap/standard_heaps.h"
 
+#include <algorithm>
+
 #include "allocator/heap/form.h"
+#include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 
@@ -37,7 +40,8 @@ constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 constinit PageHeap slab_pages(kSlabPages, plain_source, nullptr, process_record.ordinary_slabs);
 constinit PageHeap large_pages(kLargePages, sparse_source, nullptr,
                                process_record.ordinary_large);
-constinit HeapStores ordinary_stores = {};
+constinit HeapStores ordinary_stores[kMostShards] = {};
+constinit BinShard ordinary_shards[kMostShards - 1];
 
 }  // namespace
 
@@ -60,7 +64,9 @@ constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
 
 void InitStandardHeaps() {
   // Without thread caches a store would hand out what was freed last.
-  if (!keeps_forms) ordinary_heap.SetStores(ordinary_stores);
+  if (keeps_forms) return;
+  const unsigned shards = std::clamp(os::Cpus(), 1u, kMostShards);
+  ordinary_heap.SetShards(ordinary_stores, ordinary_shards, shards);
 }
 
 void ForEachOrdinaryPages(void (*visit)(PageHeap&)) {

@@ -87,6 +87,7 @@ ThreadCache* FindCache() {
   ThreadCache* const cache = NewCache();
   if (cache == nullptr) return nullptr;
   cache->attached = true;
+  cache->number = registry.all == nullptr ? 0 : registry.all->number + 1;
   cache->next = registry.all;
   registry.all = cache;
   return cache;

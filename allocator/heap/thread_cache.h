@@ -70,6 +70,7 @@ struct ThreadCache {
   RandomBits random;
   CacheBin bins[kCachedBins];
   ThreadCache* next = nullptr;  // in the list of all
+  unsigned number = 0;          // from 0, of all
   bool attached = false;        // belongs to a thread
 };
 

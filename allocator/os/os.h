@@ -78,6 +78,8 @@ void Populate(void* address, size_t length);
 // Fills up to 256 bytes with randomness; never fails (falls back on clock and addresses).
 void Random(void* bytes, size_t length);
 
+// CPUs that this thread may run on; 0: not known.
+unsigned Cpus();
 // Milliseconds since some moment, to within a few.
 uint64_t Milliseconds();
 

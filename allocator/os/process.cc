@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
+#include <bit>
 #include <cstring>
 
 #include "allocator/os/internal.h"
@@ -46,6 +47,16 @@ void Random(void* bytes, size_t length) {
     state = state * 0x5851F42D4C957F2Du + 0x14057B7EF767814Fu;
     static_cast<unsigned char*>(bytes)[i] = static_cast<unsigned char>(state >> 56);
   }
+}
+
+unsigned Cpus() {
+  unsigned long set[128];  // 8192 are the most that kernels are made for. Not all is written to.
+  const long bytes = Syscall(__NR_sched_getaffinity, 0, sizeof set, Int(set));
+  unsigned cpus = 0;
+  for (long i = 0; i < bytes / static_cast<long>(sizeof set[0]); ++i) {
+    cpus += static_cast<unsigned>(std::popcount(set[i]));
+  }
+  return cpus;
 }
 
 uint64_t Milliseconds() {

@@ -13,10 +13,11 @@ namespace secure_alloc {
 
 constinit uint64_t check_key = 0x9E3779B97F4A7C15u;
 
-Slab* Slab::Make(const Run& run, unsigned bin) {
+Slab* Slab::Make(const Run& run, unsigned bin, unsigned shard) {
   Slab* const slab = new (run.arena->RecordOf(run.first)) Slab;
   slab->run_ = run;
   slab->bin_ = static_cast<uint16_t>(bin);
+  slab->shard_ = static_cast<uint8_t>(shard);
   const SlabShape& shape = kShapes[bin];
   const unsigned slots = SlotsIn(shape, run.bytes());
   SA_CHECK(slots > 0);

@@ -18,8 +18,8 @@ class RandomBits;
 
 class Slab {
  public:
-  // Makes a run into a slab, all slots free: of the bin's shape, or shorter.
-  static Slab* Make(const Run& run, unsigned bin);
+  // Makes a run into a slab, all slots free: of the bin's shape, or shorter. shard: see BinShard.
+  static Slab* Make(const Run& run, unsigned bin, unsigned shard);
   // Undoes that; all slots are free. The run may be given back.
   Run Unmake();
 
@@ -44,6 +44,7 @@ class Slab {
   const void* SlotOf(const void* address) const;
 
   unsigned bin() const { return bin_; }
+  unsigned shard() const { return shard_; }
   unsigned slots() const { return slots_; }
   unsigned free_slots() const { return free_; }
   bool full() const { return free_ == 0; }
@@ -67,6 +68,7 @@ class Slab {
   uint16_t bin_ = 0;
   uint16_t slots_ = 0;
   uint16_t free_ = 0;
+  uint8_t shard_ = 0;
   uint64_t bits_[kWords] = {};
   uint64_t discarded_ = 0;  // system pages that are not worth another call
 };

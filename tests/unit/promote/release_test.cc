@@ -60,7 +60,7 @@ TEST(Release, DoesWithoutTheOldPages) {
     {
       const Refusal refusal(Step::kAlias, 0, INT_MAX);
       Free(object);
-      if (size == kGuarded) EXPECT_FALSE(promoter.HasPromoted(object.bytes));
+      EXPECT_FALSE(size == kGuarded && promoter.HasPromoted(object.bytes));
       entry::Trim();
       EXPECT_TRUE(refusal.happened());
       EXPECT_FALSE(test::IsSecretToKernel(object.bytes)) << size;

@@ -33,7 +33,7 @@ class SlabTest : public testing::TestWithParam<unsigned> {
     Run run;
     int error;
     ASSERT_TRUE(pages.TryTake(kShapes[GetParam()].order, &run, &error));
-    slab_ = Slab::Make(run, GetParam());
+    slab_ = Slab::Make(run, GetParam(), 0);
     random_.Stir(test::Seed());
   }
   void TearDown() override {
@@ -133,7 +133,7 @@ TEST_P(SlabTest, ShadowHoldsTheBinOfFreeSlotsAndIsZeroElsewhere) {
   }
   const Run run = slab_->Unmake();
   ASSERT_TRUE(std::all_of(shadow, shadow + run.bytes() / 16, [](int byte) { return byte == 0; }));
-  slab_ = Slab::Make(run, GetParam());
+  slab_ = Slab::Make(run, GetParam(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ordinary, SlabTest, testing::Range(kFirstClass, kClasses));
