@@ -20,8 +20,8 @@ namespace {
 // Of XCR0: the kernel saves the vectors' lower and upper halves.
 constexpr unsigned kSavedHalves = 6;
 
-// Asked here, for one feature: __builtin_cpu_supports would bring 5 KB of code, run in each process,
-// that tells all of them. Intel's manual, volume 1, "Detection of AVX2".
+// Asked here, for one feature: __builtin_cpu_supports brings 5 KB of code, which each process would
+// run, to find all of them. Intel's manual, volume 1, "Detection of AVX2".
 [[gnu::target("xsave")]] bool ProcessorHasAvx2() {
   unsigned a;
   unsigned b;
