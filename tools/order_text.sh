@@ -81,13 +81,14 @@ add_executed() {
   sort -u "${WORK}/one" | sed "s/$/ ${RUNS}/" >>"${WORK}/executed"
 }
 
-# What as many programs execute comes in the order of the programs.
+# Before all, what the first two programs execute: the least of programs do as much. What as many
+# programs execute comes in the order of the programs.
 write_order() {
   echo '# What programs execute, most of them first; made by tools/order_text.sh'
   echo .text  # What comes with the compiler: not a section for each function, but few.
   awk '!programs[$1]++ { first[$1] = $2 }
-       END { for (name in first) print programs[name], first[name], name }' "${WORK}/executed" |
-    sort -k1,1nr -k2,2n -k3 | awk '{ print $3 }'
+       END { for (name in first) print (first[name] > 2), programs[name], first[name], name }' \
+    "${WORK}/executed" | sort -k1,1n -k2,2nr -k3,3n -k4 | awk '{ print $4 }'
   echo '.text.*'
 }
 
