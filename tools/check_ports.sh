@@ -65,7 +65,7 @@ check_clang() {
 make_cross_compiler() {
   local tool
   mkdir -p "${WORK}/cross" "${WORK}/lib"
-  for tool in ar as ld nm objcopy objdump strip; do
+  for tool in ar as ld ld.gold nm objcopy objdump strip; do
     ln -s "/usr/bin/${CROSS}-${tool}" "${WORK}/cross/${tool}"
   done
   printf '#!/bin/sh\nexec /usr/bin/%s-gcc "$@"\n' "${CROSS}" >"${WORK}/cross/cc"

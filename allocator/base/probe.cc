@@ -3,7 +3,8 @@
 // A nop, and a note that tells tracers where it is and where its two arguments are then: of type 3,
 // by "stapsdt", as SystemTap's wiki has it under UserSpaceProbeImplementation. The note is not
 // loaded. The section .stapsdt.base, which the relocation of no effect keeps in the file, tells how
-// far prelinking moved it.
+// far prelinking moved it. It lies in the segment of the text: perf takes its offset in the file
+// for its address, and in other segments the two are not the same.
 #define SA_PROBE(name, first, second)                                             \
   __asm__ volatile(                                                               \
       "1: nop\n"                                                                  \
@@ -26,7 +27,7 @@
 #define SA_PROBED [[gnu::section(".text.probes")]] void
 
 __asm__(
-    ".pushsection .stapsdt.base, \"a\"\n"
+    ".pushsection .stapsdt.base, \"ax\"\n"
     ".hidden _.stapsdt.base\n"
     ".globl _.stapsdt.base\n"
     "_.stapsdt.base: .space 1\n"

@@ -56,6 +56,14 @@ INSTANTIATE_TEST_SUITE_P(Vectors, Bytes, testing::Bool(), [](const auto& param_i
   return param_info.param ? "Wide" : "Narrow";
 });
 
+#if defined(__x86_64__)
+TEST(FindWideVectors, FindsThemWhereTheCompilersOwnQuestionDoes) {
+  last_inline_byte = kInlineBytes - 1;
+  FindWideVectors();
+  EXPECT_EQ(HasWideVectors(), __builtin_cpu_supports("avx2") != 0);
+}
+#endif
+
 TEST(CopyWritten, CopiesAllAndNoByteBeyond) {
   for (const size_t size : {16, 48, 4096, 12288}) {
     Slot from(size, 0, 0), to(size, 0, kFill);
