@@ -57,10 +57,13 @@ struct Arena {
   bool Covers(uintptr_t address) const {
     return address - base < BytesOf(__atomic_load_n(&grown, __ATOMIC_RELAXED));
   }
-  void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
+  // Without it, too: what an object is in stays present.
   bool IsPresent(Pages page) const {
-    return absent == 0 || KindOf(info[page]) != PageKind::kAbsent;
+    return __atomic_load_n(&absent, __ATOMIC_RELAXED) == 0 ||
+           KindOf(info[page]) != PageKind::kAbsent;
   }
+  void SetAbsent(Pages pages) { __atomic_store_n(&absent, pages, __ATOMIC_RELAXED); }
+  void* RecordOf(Pages page) const { return records + page / record_pages * kRunRecordSize; }
   Pages present() const { return grown - absent; }
   Pages free_pages() const { return whole ? 0 : buddy.free_pages(); }
   bool empty() const { return free_pages() == present(); }

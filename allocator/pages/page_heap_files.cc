@@ -99,7 +99,7 @@ Pages PageHeap::ReleaseIdleFiles(Arena* arena) {
     if (!UnmapPages(arena, first, count)) break;  // One lost place is enough for now.
   }
   if (released == 0) return 0;
-  arena->absent += released;
+  arena->SetAbsent(arena->absent + released);
   UncountFiles(arena->file_pages, released);
   record_.mapped_bytes[static_cast<unsigned>(arena->source->protection())].Subtract(
       BytesOf(released));
@@ -118,7 +118,7 @@ int PageHeap::Refill(Arena* arena, Pages first, Pages count) {
   }
   record_.mapped_bytes[static_cast<unsigned>(arena->source->protection())].Add(bytes);
   if (arena->idle()) empty_pages_ += count;
-  arena->absent -= count;
+  arena->SetAbsent(arena->absent - count);
   arena->buddy.Give(first, count);
   return 0;
 }
