@@ -88,7 +88,8 @@ class LargeStore {
   // Gives waiting runs back: so many bytes, or what there is; all.
   void GiveBackWaiting(size_t bytes);
   void Trim() { GiveBackWaiting(SIZE_MAX); }
-  // Those that have waited for long, and the memory of better times. now: os::Milliseconds().
+  // Those that have waited for long, and the memory of better times. now: os::Milliseconds(), which
+  // another thread may have overtaken by the time of the lock.
   void GiveBackStale(uint64_t now);
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
