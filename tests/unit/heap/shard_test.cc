@@ -164,5 +164,21 @@ TEST_F(Shard, TheyServeThreadsWithoutACacheToo) {
   EXPECT_GE(served, 1000u);
 }
 
+TEST_F(Shard, WhatAThreadWithoutACacheFreesIsNotNext) {
+  InAnotherThread([] {
+    FreeAll(AllocateAll());
+    const NoMoreAddressSpace none;
+    DoWithoutACache();
+    for (int i = 0; i < 100; ++i) {
+      void* const freed = entry::Allocate(kSize, kPublic);
+      ASSERT_NE(freed, nullptr);
+      entry::Free(freed, kPublic);
+      void* const next = entry::Allocate(kSize, kPublic);
+      EXPECT_NE(next, freed);
+      entry::Free(next, kPublic);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace secure_alloc
