@@ -4,7 +4,7 @@
 // Rank, outermost first; a thread takes locks in this order only, and fork takes
 // all of them in it:
 //   1 fork window, settling the budget    2 thread list, created domains
-//   3 bins, heap by heap    4 large stores    5 page heaps
+//   3 bins, heap by heap and shard by shard    4 large stores    5 page heaps
 //   6 address space and promotion, one or the other
 // The lock of the start is outside of these, that of the random words inside all.
 #pragma once

@@ -186,15 +186,9 @@ unsigned Bin::Flush(PageHeap& pages, CacheBin& cache, unsigned count, bool is_sh
 
 void Bin::GiveOne(PageHeap& pages, void* slot) {
   MutexLock lock(mutex_);
-  if (stored_ < store_limit_) {
-    store_[stored_++] = slot;
-    return;
-  }
-  if (store_ == nullptr) {
-    if (slot == held_) Fault(FaultKind::kDoubleFree, nullptr);  // Two frees at the same time.
-    std::swap(slot, held_);
-  }
-  if (slot != nullptr) GiveToSlab(pages, slot);
+  if (slot == held_) Fault(FaultKind::kDoubleFree, nullptr);  // Two frees at the same time.
+  std::swap(slot, held_);
+  if (slot != nullptr) Give(pages, slot);
 }
 
 void Bin::GiveBackIdle(PageHeap& pages) {

@@ -96,7 +96,7 @@ class Bin {
   unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;
   unsigned shard_ SA_GUARDED_BY(mutex_) = 0;
   void** store_ SA_GUARDED_BY(mutex_) = nullptr;
-  // Without a store: the slot freed last. It waits until another one is freed, so that it is not
+  // The slot freed last without a thread cache. It waits until another one is, so that it is not
   // next, whatever else is free.
   void* held_ SA_GUARDED_BY(mutex_) = nullptr;
 };

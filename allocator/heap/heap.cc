@@ -98,14 +98,9 @@ void Heap::SetShards(HeapStores* stores, BinShard* more, unsigned shards) {
 }
 
 bool Heap::Refill(unsigned bin, ThreadCache& cache, int* error) {
-  const unsigned own = ShardOf(cache);
-  if (own != 0) is_sharded_.store(true, std::memory_order_relaxed);
-  // When memory is short what others have will do.
-  for (unsigned i = 0; i < shards_; ++i) {
-    Bin& shared = BinAt((own + i) % shards_, bin - first_bin_);
-    if (shared.Refill(bin, pages_, cache.bins[bin], cache.random, error)) return true;
-  }
-  return false;
+  return TryShards(ShardOf(cache), bin - first_bin_, [&](Bin& shared) {
+    return shared.Refill(bin, pages_, cache.bins[bin], cache.random, error);
+  });
 }
 
 void Heap::FlushCached(unsigned size_class, CacheBin& cached, unsigned keep) {
@@ -135,8 +130,12 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
     // Beyond the reserve, or of it when memory is short.
     return HandOut(*--cached.top, bin, cached.slot_size, request);
   }
-  void* const slot = bins_[bin - first_bin_].TakeOne(bin, pages_, error);
-  if (slot == nullptr) return nullptr;
+  void* slot = nullptr;
+  const bool taken = TryShards(0, bin - first_bin_, [&](Bin& shared) {
+    slot = shared.TakeOne(bin, pages_, error);
+    return slot != nullptr;
+  });
+  if (!taken) return nullptr;
   return HandOut(slot, MarkOfBin(bin), kShapes[bin].slot_size, request);
 }
 

@@ -100,6 +100,17 @@ class Heap {
       for (unsigned c = kFirstClass; c < kClasses; ++c) visit(BinAt(shard, c), c);
     }
   }
+  // Calls attempt(Bin&) for the bin of one shard and, when memory is short, for those of the
+  // others, which may have slots or just then get pages, until it is true.
+  template <typename Attempt>
+  [[nodiscard]] bool TryShards(unsigned first, unsigned size_class, Attempt attempt) {
+    for (unsigned i = 0; i < shards_; ++i) {
+      const unsigned shard = (first + i) % shards_;
+      if (shard != 0) is_sharded_.store(true, std::memory_order_relaxed);
+      if (attempt(BinAt(shard, size_class))) return true;
+    }
+    return false;
+  }
   [[nodiscard]] bool Refill(unsigned bin, ThreadCache& cache, int* error);
   // Leaves `keep` slots in a thread's bin.
   void FlushCached(unsigned size_class, CacheBin& cached, unsigned keep);
@@ -120,7 +131,9 @@ class Heap {
   Bin bins_[kClasses];  // the first shard; kZeroClass: over zero_size_pages
   BinShard* more_shards_ = nullptr;
   unsigned shards_ = 1;
-  std::atomic<bool> is_sharded_{false};  // relaxed: whose slots get about has said so before
+  // A bin but the first shard's has been asked for slots: ask slabs whose theirs are. Relaxed: who
+  // takes a slot has said so before anybody has it.
+  std::atomic<bool> is_sharded_{false};
   LargeStore large_;
   std::atomic<void*> waiting_zero_size_{nullptr};
   // Whatever order they are seen in will do, and a lost count.

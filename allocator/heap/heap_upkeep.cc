@@ -29,7 +29,7 @@ void Heap::GiveBackIdle() {
   const uint64_t now = os::Milliseconds();
   large_.GiveBackStale(now);
   uint64_t looked = looked_.load(std::memory_order_relaxed);
-  if (now - looked <= kPatience ||
+  if (now <= looked + kPatience ||
       !looked_.compare_exchange_strong(looked, now, std::memory_order_relaxed)) {
     return;
   }

@@ -10,7 +10,7 @@
 // pages move to another address), and each is checked for writes after free when it is. (Making
 // it inaccessible meanwhile costs twice what wiping and checking do.) The queue holds no more
 // than was live at once of late, and nothing for long: runs that have waited for 50 ms are given
-// back when others come, so that the peak is that of what is live.
+// back as the heap goes on working (Heap::Pace), so that the peak is that of what is live.
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
@@ -88,7 +88,8 @@ class LargeStore {
   // Gives waiting runs back: so many bytes, or what there is; all.
   void GiveBackWaiting(size_t bytes);
   void Trim() { GiveBackWaiting(SIZE_MAX); }
-  // Those that have waited for long, and the memory of better times. now: os::Milliseconds().
+  // Those that have waited for long, and the memory of better times. now: os::Milliseconds(), which
+  // another thread may have overtaken by the time of the lock.
   void GiveBackStale(uint64_t now);
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 

@@ -28,14 +28,14 @@ size_t LargeStore::QueuedLimit() const {
 
 void LargeStore::GiveBackStale(uint64_t now) {
   MutexLock lock(mutex_);
-  if (now - period_ > kPatience) {
+  if (period_ + kPatience < now) {
     const size_t live = live_bytes_.load(std::memory_order_relaxed);
-    most_live_before_ = now - period_ > 2 * kPatience ? live : most_live_;
+    most_live_before_ = period_ + 2 * kPatience < now ? live : most_live_;
     most_live_ = live;
     period_ = now;
   }
   for (unsigned i = waiting_; i > 0 && queue_[i - 1].since == 0; --i) queue_[i - 1].since = now;
-  while (waiting_ > 0 && now - queue_[0].since > kPatience) DropOldest();
+  while (waiting_ > 0 && queue_[0].since + kPatience < now) DropOldest();
 }
 
 void LargeStore::Enqueue(const Run& run) {

@@ -63,7 +63,7 @@ constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
                            {kQueuedSecretBytes, 0});
 
 void InitStandardHeaps() {
-  // Without thread caches a store would hand out what was freed last.
+  // Without thread caches a store would hand out what was freed lately.
   if (keeps_forms) return;
   const unsigned shards = std::clamp(os::Cpus(), 1u, kMostShards);
   ordinary_heap.SetShards(ordinary_stores, ordinary_shards, shards);

@@ -5,8 +5,9 @@
 //
 // Invariants
 // 1. A cached slot is dead by its shadow, zero, and in no slab's bitmap.
-// 2. `top` is raised after the slot is stored, and lowered by refill and flush only
-//    under the bin's lock: a child forked in between may lose a slot, never have it twice.
+// 2. `top` is raised after the slot is stored, and refill and flush change the array only under
+//    the lock of a shard's bin, all of which fork holds: a child forked in between may lose a
+//    slot, never have it twice.
 // Owned by one thread. A forked child's only thread takes over those of the others.
 //
 // The caches lie in mappings of their own, between inaccessible pages. A thread

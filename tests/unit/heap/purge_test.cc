@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
 #include "tests/unit/heap/objects.h"
 
@@ -132,6 +133,18 @@ TEST_F(Purge, LargeRunsDoNotWaitForEver) {
   ASSERT_TRUE(IsResident(large.bytes));
   GoOnWithOthers();
   EXPECT_FALSE(IsResident(large.bytes));
+}
+
+// As threads see that read the clock, and get the lock in the other order.
+TEST_F(Purge, AnEarlierTimeMakesNoRunStale) {
+  bool was_zero = false;
+  const Object large = test::Make(6 * kMiB, 1, kPublic, &was_zero);
+  entry::Free(large.bytes, kPublic);
+  const uint64_t now = os::Milliseconds();
+  ordinary_heap.large().GiveBackStale(now + 4);
+  ASSERT_TRUE(IsResident(large.bytes)) << "it has not waited yet";
+  ordinary_heap.large().GiveBackStale(now);
+  EXPECT_TRUE(IsResident(large.bytes));
 }
 
 // Bytes of memory that this process has.

@@ -4,9 +4,11 @@
 
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/heap/thread_cache.h"
 #include "allocator/os/os.h"
 #include "allocator/slab/slab.h"
 #include "tests/unit/heap/objects.h"
@@ -18,9 +20,9 @@ using test::kPublic;
 
 constexpr size_t kSize = 50, kCount = 20000;
 
-std::vector<void*> AllocateAll() {
+std::vector<void*> AllocateAll(size_t size = kSize) {
   std::vector<void*> objects(kCount);
-  for (void*& object : objects) object = entry::Allocate(kSize, kPublic);
+  for (void*& object : objects) object = entry::Allocate(size, kPublic);
   return objects;
 }
 
@@ -39,6 +41,28 @@ void InAnotherThread(Work work) {
   std::thread(work).join();
 }
 
+class NoMoreAddressSpace {
+ public:
+  NoMoreAddressSpace() {
+    EXPECT_EQ(getrlimit(RLIMIT_AS, &old_), 0);
+    const rlimit none = {1, old_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_AS, &none), 0);
+  }
+  ~NoMoreAddressSpace() { EXPECT_EQ(setrlimit(RLIMIT_AS, &old_), 0); }
+
+ private:
+  rlimit old_;
+};
+
+// ... or there is no room in the vector.
+void AllocateUntilRefused(size_t size, std::vector<void*>* objects) {
+  while (objects->size() < objects->capacity()) {
+    void* const object = entry::Allocate(size, kPublic);
+    if (object == nullptr) return;
+    objects->push_back(object);
+  }
+}
+
 class Shard : public testing::Test {
  protected:
   void SetUp() override {
@@ -47,6 +71,35 @@ class Shard : public testing::Test {
     if (os::Cpus() < 2) GTEST_SKIP() << "SKIP: machine: one CPU";
   }
 };
+
+// The page heap, which was refused memory for one shard, tries again when the next one asks. Before
+// all other tests, as no other thread may have asked for anything.
+TEST_F(Shard, AThreadAloneMayGetSlotsOfOthers) {
+  constexpr size_t kSmall = 20;  // Of whose slabs one refill leaves slots.
+  std::vector<void*> of_others, ours;
+  {
+    const NoMoreAddressSpace none;
+    EXPECT_EQ(entry::Allocate(kSmall, kPublic), nullptr);
+    EXPECT_EQ(entry::Allocate(kSmall, kPublic), nullptr);
+  }
+  while (ours.size() < kCount) {
+    void* const object = entry::Allocate(kSmall, kPublic);
+    if (object == nullptr) continue;
+    (Slab::Of(object)->shard() == 0 ? ours : of_others).push_back(object);
+  }
+  FreeAll(ours);  // So many that no more are stored, and the others go to their slab.
+  FreeAll(of_others);
+  ordinary_heap.Flush(*thread_cache);
+  // If that gave back a slab that its shard still has, two have it from here on: this test or the
+  // next ones end by a fault.
+  std::vector<void*> next = AllocateAll();
+  for (size_t i = 0; i < kCount; ++i) {
+    if (i % 10 != 0) entry::Free(std::exchange(next[i], nullptr), kPublic);
+  }
+  ordinary_heap.Flush(*thread_cache);
+  InAnotherThread([&] { FreeAll(AllocateAll(kSmall)); });
+  FreeAll(next);
+}
 
 TEST_F(Shard, ThreadsHaveSlabsOfTheirOwn) {
   const std::vector<void*> ours = AllocateAll();
@@ -67,36 +120,64 @@ TEST_F(Shard, WhatOthersFreeComesBack) {
   }
 }
 
+// Takes the caches of threads that ended, too. Where there is memory for more it goes on for ever.
+void DoWithoutACache() {
+  do {
+    thread_cache = &no_cache;
+    entry::Free(entry::Allocate(1, kPublic), kPublic);
+  } while (thread_cache != &no_cache);
+}
+
+// How many objects can be had without more address space, once other sizes have taken what pages
+// are left.
+size_t CountServed(bool has_cache) {
+  std::vector<void*> others, objects;
+  others.reserve(kCount);
+  objects.reserve(kCount);
+  {
+    const NoMoreAddressSpace none;
+    if (!has_cache) DoWithoutACache();
+    AllocateUntilRefused(16000, &others);
+    AllocateUntilRefused(kSize, &objects);
+  }
+  FreeAll(others);
+  FreeAll(objects);
+  return objects.size();
+}
+
 TEST_F(Shard, WhereMemoryIsShortThoseOfOthersServe) {
   FreeAll(AllocateAll());
   size_t served = 0;
   InAnotherThread([&] {
     entry::Free(entry::Allocate(kSize, kPublic), kPublic);
-    std::vector<void*> objects;
-    objects.reserve(kCount);
-    rlimit old;
-    ASSERT_EQ(getrlimit(RLIMIT_AS, &old), 0);
-    // Other sizes take what pages are left.
-    const rlimit none = {1, old.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_AS, &none), 0);
-    std::vector<void*> others;
-    others.reserve(kCount);
-    while (others.size() < kCount) {
-      void* const other = entry::Allocate(16000, kPublic);
-      if (other == nullptr) break;
-      others.push_back(other);
-    }
-    while (objects.size() < kCount) {
-      void* const object = entry::Allocate(kSize, kPublic);
-      if (object == nullptr) break;
-      objects.push_back(object);
-    }
-    served = objects.size();
-    ASSERT_EQ(setrlimit(RLIMIT_AS, &old), 0);
-    FreeAll(objects);
-    FreeAll(others);
+    served = CountServed(/*has_cache=*/true);
   });
   EXPECT_GE(served, 1000u);
+}
+
+TEST_F(Shard, TheyServeThreadsWithoutACacheToo) {
+  size_t served = 0;
+  InAnotherThread([&] {
+    FreeAll(AllocateAll());
+    served = CountServed(/*has_cache=*/false);
+  });
+  EXPECT_GE(served, 1000u);
+}
+
+TEST_F(Shard, WhatAThreadWithoutACacheFreesIsNotNext) {
+  InAnotherThread([] {
+    FreeAll(AllocateAll());
+    const NoMoreAddressSpace none;
+    DoWithoutACache();
+    for (int i = 0; i < 100; ++i) {
+      void* const freed = entry::Allocate(kSize, kPublic);
+      ASSERT_NE(freed, nullptr);
+      entry::Free(freed, kPublic);
+      void* const next = entry::Allocate(kSize, kPublic);
+      EXPECT_NE(next, freed);
+      entry::Free(next, kPublic);
+    }
+  });
 }
 
 }  // namespace
