@@ -9,6 +9,7 @@
 #include "allocator/heap/private_heap.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/keys.h"
+#include "allocator/os/os.h"
 #include "allocator/slab/slab.h"
 
 namespace secure_alloc {
@@ -85,16 +86,28 @@ size_t SlotRequest(size_t request) {
 
 // --- Allocation --------------------------------------------------------------------
 
-void Heap::SetShards(HeapStores* stores, BinShard* more, unsigned shards) {
+void Heap::SetShards(HeapStores* stores, BinShard* more) {
+  stores_ = stores;
   more_shards_ = more;
-  shards_ = shards;
-  for (unsigned shard = 0; shard < shards; ++shard) {
-    void** store = stores[shard];
-    for (unsigned c = kFirstClass; c < kClasses; ++c) {
-      BinAt(shard, c).SetStore(first_bin_ + c, shard, store);
-      store += Bin::StoreSlots(first_bin_ + c);
-    }
+  may_open_shards_.store(true, std::memory_order_relaxed);
+  SetStores(0);
+}
+
+void Heap::SetStores(unsigned shard) {
+  void** store = stores_[shard];
+  for (unsigned c = kFirstClass; c < kClasses; ++c) {
+    BinAt(shard, c).SetStore(first_bin_ + c, shard, store);
+    store += Bin::StoreSlots(first_bin_ + c);
   }
+}
+
+void Heap::OpenShards() {
+  const unsigned count = std::clamp(os::Cpus(), 1u, kMostShards);
+  MutexLock lock(bins_[kZeroClass].mutex());  // The first that a fork takes.
+  if (!may_open_shards_.load(std::memory_order_relaxed)) return;
+  may_open_shards_.store(false, std::memory_order_relaxed);
+  for (unsigned shard = 1; shard < count; ++shard) SetStores(shard);
+  shards_.store(count, std::memory_order_release);
 }
 
 bool Heap::Refill(unsigned bin, ThreadCache& cache, int* error) {
@@ -104,18 +117,17 @@ bool Heap::Refill(unsigned bin, ThreadCache& cache, int* error) {
 }
 
 void Heap::FlushCached(unsigned size_class, CacheBin& cached, unsigned keep) {
-  const bool is_sharded = is_sharded_.load(std::memory_order_relaxed);
+  const bool several = is_sharded();
   // From the oldest end, which the thread's own CPU has least use for.
   unsigned left = cached.count() > keep ? cached.count() - keep : 0;
   while (left > 0) {
-    const unsigned shard = is_sharded ? Slab::Of(cached.bottom()[0])->shard() : 0;
-    left = BinAt(shard, size_class).Flush(pages_, cached, left, is_sharded);
+    const unsigned shard = several ? Slab::Of(cached.bottom()[0])->shard() : 0;
+    left = BinAt(shard, size_class).Flush(pages_, cached, left, several);
   }
 }
 
 void Heap::GiveUncached(unsigned bin, void* slot) {
-  const bool is_sharded = is_sharded_.load(std::memory_order_relaxed);
-  BinAt(is_sharded ? Slab::Of(slot)->shard() : 0, bin - first_bin_).GiveOne(pages_, slot);
+  BinAt(is_sharded() ? Slab::Of(slot)->shard() : 0, bin - first_bin_).GiveOne(pages_, slot);
 }
 
 void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {

@@ -38,8 +38,9 @@ class Heap {
         pages_(pages),
         large_(MarkOfBin(first_bin + kLargeClass), guarded_pages, pages, queue) {}
 
-  // Before the first use; one set of stores for each shard, of which `more` has all but the first.
-  void SetShards(HeapStores* stores, BinShard* more, unsigned shards);
+  // Before the first use: stores for kMostShards, and the shards but the first. They come into use
+  // with the second thread, as many as there are CPUs.
+  void SetShards(HeapStores* stores, BinShard* more);
 
   // Zeroed memory, or null and why: EAGAIN, ENOMEM, or what the source said. Alignment: a
   // power of two.
@@ -90,13 +91,21 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
-  unsigned ShardOf(const ThreadCache& cache) const { return cache.number % shards_; }
+  unsigned shards() const { return shards_.load(std::memory_order_acquire); }
+  // Whether slots of more than one shard may be about.
+  bool is_sharded() const { return shards() > 1; }
+  void SetStores(unsigned shard);
+  void OpenShards();
+  unsigned ShardOf(const ThreadCache& cache) {
+    if (cache.number > 0 && may_open_shards_.load(std::memory_order_relaxed)) OpenShards();
+    return cache.number % shards();
+  }
   Bin& BinAt(unsigned shard, unsigned size_class) {
     return shard == 0 ? bins_[size_class] : more_shards_[shard - 1].bins[size_class];
   }
   template <typename Visit>
   void ForEachBin(Visit visit) {
-    for (unsigned shard = 0; shard < shards_; ++shard) {
+    for (unsigned shard = 0; shard < shards(); ++shard) {
       for (unsigned c = kFirstClass; c < kClasses; ++c) visit(BinAt(shard, c), c);
     }
   }
@@ -104,10 +113,9 @@ class Heap {
   // others, which may have slots or just then get pages, until it is true.
   template <typename Attempt>
   [[nodiscard]] bool TryShards(unsigned first, unsigned size_class, Attempt attempt) {
-    for (unsigned i = 0; i < shards_; ++i) {
-      const unsigned shard = (first + i) % shards_;
-      if (shard != 0) is_sharded_.store(true, std::memory_order_relaxed);
-      if (attempt(BinAt(shard, size_class))) return true;
+    const unsigned count = shards();
+    for (unsigned i = 0; i < count; ++i) {
+      if (attempt(BinAt((first + i) % count, size_class))) return true;
     }
     return false;
   }
@@ -129,11 +137,10 @@ class Heap {
   const unsigned first_bin_;
   PageHeap& pages_;
   Bin bins_[kClasses];  // the first shard; kZeroClass: over zero_size_pages
+  HeapStores* stores_ = nullptr;
   BinShard* more_shards_ = nullptr;
-  unsigned shards_ = 1;
-  // A bin but the first shard's has been asked for slots: ask slabs whose theirs are. Relaxed: who
-  // takes a slot has said so before anybody has it.
-  std::atomic<bool> is_sharded_{false};
+  std::atomic<unsigned> shards_{1};            // written under the lock of bins_[kZeroClass]
+  std::atomic<bool> may_open_shards_{false};  // they have not been yet
   LargeStore large_;
   std::atomic<void*> waiting_zero_size_{nullptr};
   // Whatever order they are seen in will do, and a lost count.

@@ -1,9 +1,6 @@
 #include "allocator/heap/standard_heaps.h"
 
-#include <algorithm>
-
 #include "allocator/heap/form.h"
-#include "allocator/os/os.h"
 #include "allocator/pages/sources.h"
 #include "allocator/pages/space.h"
 
@@ -64,9 +61,7 @@ constinit Heap secret_heap(kSecretBins, secret_pages, secret_pages,
 
 void InitStandardHeaps() {
   // Without thread caches a store would hand out what was freed lately.
-  if (keeps_forms) return;
-  const unsigned shards = std::clamp(os::Cpus(), 1u, kMostShards);
-  ordinary_heap.SetShards(ordinary_stores, ordinary_shards, shards);
+  if (!keeps_forms) ordinary_heap.SetShards(ordinary_stores, ordinary_shards);
 }
 
 void ForEachOrdinaryPages(void (*visit)(PageHeap&)) {
