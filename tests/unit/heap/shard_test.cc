@@ -4,7 +4,6 @@
 
 #include <set>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "allocator/heap/standard_heaps.h"
@@ -20,9 +19,9 @@ using test::kPublic;
 
 constexpr size_t kSize = 50, kCount = 20000;
 
-std::vector<void*> AllocateAll(size_t size = kSize) {
+std::vector<void*> AllocateAll() {
   std::vector<void*> objects(kCount);
-  for (void*& object : objects) object = entry::Allocate(size, kPublic);
+  for (void*& object : objects) object = entry::Allocate(kSize, kPublic);
   return objects;
 }
 
@@ -41,6 +40,35 @@ void InAnotherThread(Work work) {
   std::thread(work).join();
 }
 
+class Shard : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(entry::Start());
+    entry::Trim();
+    if (os::Cpus() < 2) GTEST_SKIP() << "SKIP: machine: one CPU";
+  }
+};
+
+TEST_F(Shard, ThreadsHaveSlabsOfTheirOwn) {
+  const std::vector<void*> ours = AllocateAll();
+  std::vector<void*> theirs;
+  InAnotherThread([&] { theirs = AllocateAll(); });
+  const std::set<const Slab*> our_slabs = SlabsOf(ours);
+  for (const Slab* const slab : SlabsOf(theirs)) EXPECT_FALSE(our_slabs.contains(slab));
+  FreeAll(ours);
+  FreeAll(theirs);
+}
+
+TEST_F(Shard, WhatOthersFreeComesBack) {
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<void*> objects = AllocateAll();
+    InAnotherThread([&] { FreeAll(objects); });
+    // But for what the threads keep, and what waits for them.
+    ASSERT_LT(ordinary_heap.GetUsage().slab_bytes, 2 * kCount * kSize) << round;
+  }
+}
+
+#ifndef __SANITIZE_ADDRESS__  // Whose own heap then ends the process.
 class NoMoreAddressSpace {
  public:
   NoMoreAddressSpace() {
@@ -60,63 +88,6 @@ void AllocateUntilRefused(size_t size, std::vector<void*>* objects) {
     void* const object = entry::Allocate(size, kPublic);
     if (object == nullptr) return;
     objects->push_back(object);
-  }
-}
-
-class Shard : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(entry::Start());
-    entry::Trim();
-    if (os::Cpus() < 2) GTEST_SKIP() << "SKIP: machine: one CPU";
-  }
-};
-
-// The page heap, which was refused memory for one shard, tries again when the next one asks. Before
-// all other tests, as no other thread may have asked for anything.
-TEST_F(Shard, AThreadAloneMayGetSlotsOfOthers) {
-  constexpr size_t kSmall = 20;  // Of whose slabs one refill leaves slots.
-  std::vector<void*> of_others, ours;
-  {
-    const NoMoreAddressSpace none;
-    EXPECT_EQ(entry::Allocate(kSmall, kPublic), nullptr);
-    EXPECT_EQ(entry::Allocate(kSmall, kPublic), nullptr);
-  }
-  while (ours.size() < kCount) {
-    void* const object = entry::Allocate(kSmall, kPublic);
-    if (object == nullptr) continue;
-    (Slab::Of(object)->shard() == 0 ? ours : of_others).push_back(object);
-  }
-  FreeAll(ours);  // So many that no more are stored, and the others go to their slab.
-  FreeAll(of_others);
-  ordinary_heap.Flush(*thread_cache);
-  // If that gave back a slab that its shard still has, two have it from here on: this test or the
-  // next ones end by a fault.
-  std::vector<void*> next = AllocateAll();
-  for (size_t i = 0; i < kCount; ++i) {
-    if (i % 10 != 0) entry::Free(std::exchange(next[i], nullptr), kPublic);
-  }
-  ordinary_heap.Flush(*thread_cache);
-  InAnotherThread([&] { FreeAll(AllocateAll(kSmall)); });
-  FreeAll(next);
-}
-
-TEST_F(Shard, ThreadsHaveSlabsOfTheirOwn) {
-  const std::vector<void*> ours = AllocateAll();
-  std::vector<void*> theirs;
-  InAnotherThread([&] { theirs = AllocateAll(); });
-  const std::set<const Slab*> our_slabs = SlabsOf(ours);
-  for (const Slab* const slab : SlabsOf(theirs)) EXPECT_FALSE(our_slabs.contains(slab));
-  FreeAll(ours);
-  FreeAll(theirs);
-}
-
-TEST_F(Shard, WhatOthersFreeComesBack) {
-  for (int round = 0; round < 20; ++round) {
-    const std::vector<void*> objects = AllocateAll();
-    InAnotherThread([&] { FreeAll(objects); });
-    // But for what the threads keep, and what waits for them.
-    ASSERT_LT(ordinary_heap.GetUsage().slab_bytes, 2 * kCount * kSize) << round;
   }
 }
 
@@ -179,6 +150,7 @@ TEST_F(Shard, WhatAThreadWithoutACacheFreesIsNotNext) {
     }
   });
 }
+#endif
 
 }  // namespace
 }  // namespace secure_alloc
