@@ -45,6 +45,7 @@ expect() {
 hold() {
   local name=$1 pattern=$2
   shift 2
+  : >"$work/$name.out"  # Of an earlier one of that name: the child empties it late.
   "$@" >"$work/$name.out" 2>&1 </dev/null &
   held=$!
   disown  # So that the shell is silent about its end.
