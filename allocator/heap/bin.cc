@@ -191,6 +191,13 @@ void Bin::GiveOne(PageHeap& pages, void* slot) {
   if (slot != nullptr) Give(pages, slot);
 }
 
+void Bin::Unstore(PageHeap& pages, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) GiveToSlab(pages, store_[i]);
+  std::copy(store_ + count, store_ + stored_, store_);
+  stored_ -= count;
+  idle_stored_ = stored_;
+}
+
 void Bin::GiveBackIdle(PageHeap& pages) {
   MutexLock lock(mutex_);
   if (!available_.empty()) {
@@ -199,10 +206,7 @@ void Bin::GiveBackIdle(PageHeap& pages) {
     const size_t idle_bytes = idle * kShapes[available_.first()->bin()].slot_size;
     if (idle_bytes >= kPurgedIdleBytes && idle >= used / kUsedPerIdle) Purge();
   }
-  for (unsigned i = 0; i < idle_stored_; ++i) GiveToSlab(pages, store_[i]);
-  std::copy(store_ + idle_stored_, store_ + stored_, store_);
-  stored_ -= idle_stored_;
-  idle_stored_ = stored_;
+  Unstore(pages, idle_stored_);
   idle_free_ = free_slots_;
 }
 
@@ -210,8 +214,7 @@ void Bin::Trim(PageHeap& pages) {
   MutexLock lock(mutex_);
   if (held_ != nullptr) GiveToSlab(pages, held_);
   held_ = nullptr;
-  while (stored_ > 0) GiveToSlab(pages, store_[--stored_]);
-  idle_stored_ = 0;
+  Unstore(pages, stored_);
   for (Slab* const slab : available_) {
     if (!slab->empty() || IsReserved(*slab)) continue;
     --empty_slabs_;

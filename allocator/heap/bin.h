@@ -76,6 +76,8 @@ class Bin {
     return total_slots_ - slab.slots() < reserved_slots_;
   }
   void Give(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
+  // The oldest `count` of the stored slots go to their slabs.
+  void Unstore(PageHeap& pages, unsigned count) SA_REQUIRES(mutex_);
   void GiveToSlab(PageHeap& pages, void* slot) SA_REQUIRES(mutex_);
   // Gives back the pages of slabs that other objects keep.
   void Purge() SA_REQUIRES(mutex_);

@@ -5,9 +5,8 @@
 namespace secure_alloc {
 namespace {
 
-// The work after which a clock is read, and how often idle slots are looked for (ms).
+// The work after which a clock is read.
 constexpr unsigned kWorkPerLook = 256;
-constexpr uint64_t kPatience = 50;
 
 }  // namespace
 

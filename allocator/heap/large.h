@@ -32,6 +32,9 @@
 
 namespace secure_alloc {
 
+// How long memory lies idle before it is given back (ms): runs here, and slots of bins.
+inline constexpr uint64_t kPatience = 50;
+
 struct LargeRequest {
   // For an object that is growing and will go on.
   static constexpr LargeRequest Growing(size_t size) { return {.size = size, .room = size / 4}; }

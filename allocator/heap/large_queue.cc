@@ -8,8 +8,7 @@
 namespace secure_alloc {
 namespace {
 
-// How long runs wait (ms), and what is worth to be cut off a run (system pages).
-constexpr uint64_t kPatience = 50;
+// What is worth to be cut off a run (system pages).
 constexpr Pages kLeastRest = 16;
 
 }  // namespace
