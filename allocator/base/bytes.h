@@ -125,9 +125,9 @@ template <typename Work, typename Char>
   static_assert(kWideInlineBytes <= wide::kLongestRow);
   if (HasWideVectors()) [[likely]] {
     if (length <= 128) return Work::Four(begin, length);
-    if (length <= 256) return Work::template WideEnds<4>(begin, length);
-    if (length <= 384) return Work::template WideEnds<6>(begin, length);
-    if (length <= 512) return Work::template WideEnds<8>(begin, length);
+    if (length <= wide::kMostOfEnds<4>) return Work::template WideEnds<4>(begin, length);
+    if (length <= wide::kMostOfEnds<6>) return Work::template WideEnds<6>(begin, length);
+    if (length <= wide::kMostOfEnds<8>) return Work::template WideEnds<8>(begin, length);
     return Work::Row(begin, length);
   }
 #endif

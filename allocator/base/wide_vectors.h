@@ -42,18 +42,23 @@ inline size_t InnerStep(size_t length) { return std::min<size_t>(length - 32, 32
   return zero;
 }
 
-// The first and the last kCount vectors of a range of 64 bytes or more, which may overlap: no loop
-// whose end has to be guessed.
+// The first and the last kCount vectors of a range, which may overlap, and half a one between them,
+// which ranges of a power of two and a header need: no loop whose end has to be guessed.
 #define SA_ENDS(instruction_begin, instruction_tail)                     \
   ".set SA_offset, 0\n\t"                                                \
   ".rept %c[count]\n\t" instruction_begin "\n\t" instruction_tail "\n\t" \
   ".set SA_offset, SA_offset + 32\n\t"                                   \
   ".endr\n\t"
 
+// The longest range. The shortest has kCount vectors and a half.
+template <size_t kCount>
+inline constexpr size_t kMostOfEnds = kCount * 64 + 16;
+
 template <size_t kCount>
 [[gnu::always_inline]] inline void WipeEnds(char* begin, size_t length) {
   asm volatile("vpxor %%xmm0, %%xmm0, %%xmm0\n\t" SA_ENDS(
                    "vmovdqu %%ymm0, SA_offset(%[begin])", "vmovdqu %%ymm0, SA_offset(%[tail])")
+               "vmovdqu %%xmm0, SA_offset(%[begin])\n\t"
                "vzeroupper"
                :
                : [begin] "r"(begin), [tail] "r"(begin + length - kCount * 32), [count] "i"(kCount)
@@ -63,7 +68,7 @@ template <size_t kCount>
 template <size_t kCount>
 [[gnu::always_inline]] inline bool AreEndsZero(const char* begin, size_t length) {
   bool zero;
-  asm volatile("vpxor %%xmm0, %%xmm0, %%xmm0\n\t"
+  asm volatile("vmovdqu %c[count] * 32(%[begin]), %%xmm0\n\t"
                "vpxor %%xmm1, %%xmm1, %%xmm1\n\t" SA_ENDS(
                    "vpor SA_offset(%[begin]), %%ymm0, %%ymm0",
                    "vpor SA_offset(%[tail]), %%ymm1, %%ymm1")
