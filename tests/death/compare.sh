@@ -8,7 +8,8 @@
 # Installs Debian's jemalloc, mimalloc, tcmalloc and Scudo, and runs each case of the property table
 # three times under each allocator. It is caught if each time a signal ended the program, whoever
 # raised it, or a property was seen to hold. A program that goes on, hangs or ends otherwise was not
-# stopped. Functions that an allocator does not have (free_sized) catch nothing. NAME=LIBRARY.so is
+# stopped. Functions that an allocator does not have (free_sized) catch nothing. Two frees at the
+# same time are a race, which others win by chance: their sums may differ by it. NAME=LIBRARY.so is
 # one more allocator; `base` is glibc, `ours` this library.
 set -euo pipefail
 
@@ -18,7 +19,8 @@ OUT="${ROOT}/bench/caught.csv"
 RUNS=3
 INSTALL=1
 OTHERS=()
-declare -A CAUGHT
+# By allocator and size ("ours 8"), and by size, which is `all` for the sum.
+declare -A CAUGHT OF
 
 read_options() {
   while (($# > 0)); do
@@ -44,16 +46,28 @@ caught() {
   done
 }
 
+# count SIZE [ALLOCATOR]: one more case, or one more that it catches.
+count() {
+  local each
+  for each in "$1" all; do
+    if (($# == 1)); then
+      OF["${each}"]=$((${OF["${each}"]-0} + 1))
+    else
+      CAUGHT["$2 ${each}"]=$((${CAUGHT["$2 ${each}"]-0} + 1))
+    fi
+  done
+}
+
 compare() {
   local number size name line=''
   printf '%-48s %7s' 'misuse or property' size
   printf ' %9s' "${VARIANTS[@]}"
   while read -r number size name; do
     line="$(printf '\n%-48s %7s' "${name}" "${size}")"
-    TOTAL=$((TOTAL + 1))
+    count "${size}"
     for variant in "${VARIANTS[@]}"; do
       if caught "${variant}" "${number}" "${size}"; then
-        CAUGHT["${variant}"]=$((${CAUGHT["${variant}"]-0} + 1))
+        count "${size}" "${variant}"
         line+="$(printf ' %9s' caught)"
       else
         line+="$(printf ' %9s' -)"
@@ -65,21 +79,23 @@ compare() {
 }
 
 report() {
-  local variant
-  printf '%-48s %7s' 'caught of' "${TOTAL}"
-  for variant in "${VARIANTS[@]}"; do printf ' %9s' "${CAUGHT["${variant}"]-0}"; done
-  printf '\n'
+  local size variant
+  for size in $(printf '%s\n' "${!OF[@]}" | sort -V); do
+    printf '%-48s %7s' "caught, of ${OF["${size}"]}" "${size}"
+    for variant in "${VARIANTS[@]}"; do printf ' %9s' "${CAUGHT["${variant} ${size}"]-0}"; done
+    printf '\n'
+  done
   {
     echo allocator,caught,of
     for variant in "${VARIANTS[@]}"; do
-      echo "${variant/#base/glibc},${CAUGHT["${variant}"]-0},${TOTAL}"
+      echo "${variant/#base/glibc},${CAUGHT["${variant} all"]-0},${OF[all]}"
     done
   } >"${OUT}"
   say "== ${OUT} has the sums"
 }
 
 main() {
-  local TOTAL=0 MISUSE
+  local MISUSE
   read_options "$@"
   ((INSTALL == 0)) || "${ROOT}/tools/install_deps.sh" bench
   set_up //tests/death:misuse
