@@ -34,9 +34,17 @@ in_command_page() {
   grep -qE -- "\bFl ${name/#-/Fl }\b" "${COMMAND_PAGE}"
 }
 
+# With a value, or so that the next word is not taken for one.
+in_help_of_run() {
+  local help
+  help="$("${SECALLOC}" run --help)"
+  grep -qE -- "^  --$1=" <<<"${help}" ||
+    { grep -qE -- "^  --$1 " <<<"${help}" &&
+      [[ "$("${SECALLOC}" run "--$1" --none true 2>&1)" == *'unknown option --none'* ]]; }
+}
+
 taken_by_run() {
-  grep -qE -- "^  --$1\b" <<<"$("${SECALLOC}" run --help)" &&
-    [[ "$("${SECALLOC}" run -o "$1=" true 2>&1)" != *'unknown option'* ]]
+  [[ "$("${SECALLOC}" run -o "$1=" true 2>&1)" != *'unknown option'* ]]
 }
 
 SECTION_3=()
@@ -55,13 +63,15 @@ for name in $(
 done
 for command in $("${SECALLOC}" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
   for option in $(
-    "${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z]+' | tr -d ' ['
+    "${SECALLOC}" "${command}" --help | grep -oE -- '(^|[ [])--?[a-z][a-z_-]*' | tr -d ' ['
   ); do
     fact "${command} ${option} is in ${COMMAND_PAGE}" in_command_page "${option}"
   done
 done
 for option in $(sed -n '/^\.Sh OPTIONS/,/^\.Sh ENV/s/^\.It Cm //p' "${CONCEPTS_PAGE}"); do
-  fact "secalloc run takes ${option}" taken_by_run "${option}"
+  fact "secalloc run takes ${option}: preload/command/run/settings.cc" taken_by_run "${option}"
+  fact "secalloc run --help has --${option} as it is taken: preload/command/run/run.cc" \
+    in_help_of_run "${option}"
 done
 printf '%d facts, %d failed\n' "${FACTS}" "${FAILED}"
 ((FACTS > 20 && FAILED == 0))

@@ -9,7 +9,7 @@ diff -u --label docs/options.md "$1" --label 'the table in allocator/domain/opti
 }
 
 rows() {
-  sed -nE 's/^\| `([a-z]+)` \| .*/\1/p' "$1"
+  sed -nE 's/^\| `([a-z_]+)` \| .*/\1/p' "$1"
 }
 diff -u --label "README.md's table" <(rows "$3") --label 'the options' <(rows "$2") || {
   echo 'FAILED: README.md has other options, or another order'

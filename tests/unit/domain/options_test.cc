@@ -11,9 +11,12 @@
 namespace secure_alloc {
 namespace {
 
+// All of them: without a name for each it does not compile.
 auto Fields(const Options& o) {
-  return std::tuple(o.scope, o.fallback, o.fork, o.ordinary, o.budget, o.stats, o.lockdown,
-                    o.mismatch, o.trace, std::string(o.stats_path), std::string(o.modules));
+  const auto& [scope, fallback, fork, ordinary, budget, lockdown, mismatch, trace, stats,
+               stats_path, modules] = o;
+  return std::tuple(scope, fallback, fork, ordinary, budget, lockdown, mismatch, trace, stats,
+                    std::string(stats_path), std::string(modules));
 }
 bool AreDefaults(const Options& options) { return Fields(options) == Fields(Options{}); }
 
