@@ -11,6 +11,7 @@
 #include "allocator/domain/created_domain.h"
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
+#include "allocator/heap/live_object.h"
 #include "allocator/os/keys.h"
 
 using namespace secure_alloc;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "allocator/domain/created_domain.h"
+#include "allocator/heap/live_object.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/keys.h"
 #include "allocator/promote/promoter.h"

@@ -3,6 +3,8 @@
 // object which crosses threads costs a share of one lock and no bitmap.
 //
 // Locking: mutex() (rank 3, by bin number). May take the page heap's.
+//
+// bin.cc: slots; bin_upkeep.cc: what keeps a bin small.
 #pragma once
 
 #include <algorithm>

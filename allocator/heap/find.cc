@@ -1,7 +1,8 @@
 #include "allocator/heap/find.h"
 
-#include "allocator/heap/heap.h"
 #include "allocator/heap/large_run.h"
+#include "allocator/heap/live_object.h"
+#include "allocator/slab/slab.h"
 
 namespace secure_alloc {
 namespace {

@@ -3,8 +3,8 @@
 //
 // Which heap an object belongs to is told by the bin in its shadow: the ordinary one, the
 // secret one, or that of a created domain, which has no thread caches and is found by its
-// arena. The paths taken by nearly all calls are in fast_path.h, heap.cc has the others, and
-// heap_upkeep.cc what keeps a heap small.
+// arena. The paths taken by nearly all calls are in fast_path.h, heap.cc has the others,
+// live_object.h what begins with an object's address, and heap_upkeep.cc what keeps a heap small.
 #pragma once
 
 #include "allocator/heap/bin.h"
@@ -62,9 +62,8 @@ class Heap {
   // See LargeStore::TryMove.
   [[nodiscard]] void* MoveLarge(void* object, const LargeRequest& request);
 
-  // Takes a wiped slot into a thread's cache whose bin is full or nearly empty.
-  void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);
-  void GiveUncached(unsigned bin, void* slot);
+  // Takes a wiped slot back, by the way of the thread's cache if it has one.
+  void Give(unsigned bin, void* slot);
 
   LargeStore& large() { return large_; }
   PageHeap& pages() { return pages_; }
@@ -91,6 +90,10 @@ class Heap {
 
  private:
   void* AllocateSmall(size_t request, unsigned bin, int* error);
+  void GiveSlow(unsigned bin, ThreadCache& cache, void* slot);  // its bin is full or nearly empty
+  void GiveUncached(unsigned bin, void* slot);
+  // Of this thread, if it may have one of this heap.
+  ThreadCache* Cache() const;
   unsigned shards() const { return shards_.load(std::memory_order_acquire); }
   // Whether slots of more than one shard may be about.
   bool is_sharded() const { return shards() > 1; }
@@ -149,27 +152,5 @@ class Heap {
   std::atomic<uint64_t> looked_{0};  // when, as of os::Milliseconds()
   std::atomic<bool> has_reservation_{false};  // of objects
 };
-
-// Frees any object of ours, by the way of all checks. False if the address is outside
-// the space: not ours.
-[[nodiscard]] bool FreeChecked(void* object, const void* caller);
-
-// The asked size of a live object of ours; faults on anything else inside the space,
-// and on an object whose check bytes are gone. False outside the space.
-struct ObjectInfo {
-  size_t size = 0;
-  unsigned first_bin = 0;  // of its heap
-};
-// Restricts access to a live object that has its pages to itself, EINVAL for others. Open
-// again before it is freed or resized, by itself.
-[[nodiscard]] int SetAccess(void* object, Access access, const void* caller);
-[[nodiscard]] bool Inspect(const void* object, const void* caller, ObjectInfo* info);
-// The asked size of a live object of ours, its check bytes unread: they may be forbidden.
-size_t ObjectSize(const void* object);
-// Changes the size of a live object of the ordinary heap by moving its pages; null if it must be
-// copied.
-[[nodiscard]] void* TryMove(void* object, size_t request);
-// Changes the asked size in place; false if the object must move.
-[[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);
 
 }  // namespace secure_alloc

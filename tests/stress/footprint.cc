@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "allocator/heap/heap.h"
+#include "allocator/heap/live_object.h"
 #include "allocator/pages/page_heap.h"
 #include "allocator/pages/space.h"
 #include "allocator/slab/slab.h"

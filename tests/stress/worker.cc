@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "allocator/heap/heap.h"
+#include "allocator/heap/live_object.h"
 #include "include/secure_alloc/secure_alloc.h"
 #include "tests/unit/child.h"
 

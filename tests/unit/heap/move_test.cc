@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "allocator/heap/heap.h"
+#include "allocator/heap/live_object.h"
 #include "allocator/heap/standard_heaps.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/seed.h"

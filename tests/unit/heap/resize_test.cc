@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "allocator/heap/heap.h"
+#include "allocator/heap/live_object.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/seed.h"
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "allocator/heap/live_object.h"
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/heap/verify.h"
 #include "tests/unit/heap/objects.h"
