@@ -4,7 +4,7 @@
 #   make_certificate DIR [rsa|ec]   DIR/key.pem and DIR/cert.pem (localhost, 127.0.0.1)
 #   start_openssl DIR               openssl s_server, one process
 #   start_python_fork DIR           Python's ssl, a forked child for each connection
-#   start_redis DIR                 redis-server, TLS port only
+#   start_redis DIR                 redis-server, TLS port only; REDIS_OPTIONS are more options
 #   start_nginx DIR                 nginx, NGINX_WORKERS (default 3) workers
 #   start_postgres DIR              postgres with ssl=on, a forked backend for each connection
 #   start_node DIR                  node's https module
@@ -33,6 +33,7 @@ SERVERS_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 SERVER_PYTHON=/usr/bin/python3
 SERVER_PATIENCE=120  # seconds; other work may leave little of the machine
 SERVER_PIDS=()
+REDIS_OPTIONS=()
 STOP_STATUS=0
 
 fail_server() {
@@ -120,7 +121,7 @@ start_redis() {
   PORT="$(free_port)"
   launch "$1/redis.log" redis-server --port 0 --bind 127.0.0.1 --tls-port "${PORT}" \
     --tls-cert-file "$1/cert.pem" --tls-key-file "$1/key.pem" --tls-ca-cert-file "$1/cert.pem" \
-    --tls-auth-clients no --save '' --dir "$1"
+    --tls-auth-clients no --save '' --dir "$1" "${REDIS_OPTIONS[@]}"
   wait_until "$1/redis.log" is_listening "${PORT}"
 }
 
