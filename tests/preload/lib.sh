@@ -25,6 +25,7 @@ WORK="$(mktemp -d "${TEST_TMPDIR_FOR_ALL_USERS:-/tmp}/preload-test.XXXXXX")"
 
 clean_up() {
   local status=$?
+  rm -f "${WORK}"/*/hold
   stop_servers
   cd /
   rm -rf "${WORK}"
@@ -184,6 +185,7 @@ serve_once() {
   ((status == 0)) || fail "${as}: ${exercise} ended with status ${status}"
   [[ "${as}" != preloaded ]] || expect_all_mapped "${pid}"
   "${examine}" "${dir}"
+  rm -f "${dir}/hold"
   stop_server "${pid}"
   echo "status ${STOP_STATUS}" >>"${WORK}/${as}.answers"
   expect_quiet "${dir}"/*.log

@@ -198,10 +198,10 @@ secret_kib() {
 }
 
 stop_server() {
-  local pid="$1" tries members
+  local pid="$1" end=$((SECONDS + SERVER_PATIENCE)) members
   mapfile -t members < <(process_tree "${pid}")
   kill -TERM "${pid}" 2>/dev/null || true
-  for ((tries = 0; tries < 200; tries++)); do
+  while ((SECONDS < end)); do
     [[ "$(awk '{print $3}' "/proc/${pid}/stat" 2>/dev/null || echo Z)" != Z ]] || break
     sleep 0.05
   done
@@ -219,8 +219,9 @@ remember_all_but() {
   SERVER_PIDS=(${rest[@]+"${rest[@]}"})
 }
 
+# How they end is nobody's business now, and who runs the script may kill it soon.
 stop_servers() {
-  local pid
+  local pid SERVER_PATIENCE=10
   for pid in ${SERVER_PIDS[@]+"${SERVER_PIDS[@]}"}; do
     stop_server "${pid}"
   done
