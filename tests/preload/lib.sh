@@ -68,6 +68,8 @@ set_up() {
   fi
   preloaded grep -qF "${LIBRARY}" /proc/self/maps ||
     { fail "${library} cannot be preloaded at all"; exit 1; }
+  [[ -z "${behind}" ]] || preloaded grep -qF "${behind#:}" /proc/self/maps ||
+    skip "no ${behind#:} here; apt-get install libjemalloc2"
   [[ "${options}" != *scope=all* ]] || ! kernel_has_secrets ||
     preloaded grep -q '/secretmem (deleted)$' /proc/self/maps ||
     fail "${options}: a program has no secret memory"
