@@ -19,7 +19,7 @@ exercise() {
   curl -sS --cacert "${dir}/cert.pem" "https://localhost:${PORT}/missing"
   before="$(workers)"
   kill -HUP "${PID}"
-  PID="${PID}" wait_until "${dir}/nginx.log" workers_differ "${before}"
+  wait_until "${dir}/nginx.log" workers_differ "${before}"
   echo "reloaded: $(workers | wc -l) workers"
   tls_requests nginx "${PORT}" 50 "${dir}/cert.pem"
 }

@@ -15,7 +15,8 @@
 #                                   (openssl serves one at a time: COUNT must be 1). In the file
 #                                   SECRETS are the sessions' TLS 1.2 master secrets
 #   process_tree PID                PID and its descendants, one a line, without zombies
-#   secret_kib PID                 what it has in memfd_secret mappings, in KiB
+#   has_processes COUNT             PID and its descendants are so many
+#   secret_kib PID                  what it has in memfd_secret mappings, in KiB
 #   stop_server PID                 stops it gently, then by force; its status in STOP_STATUS
 #   stop_servers                    all of them: for a trap at exit
 #
@@ -189,6 +190,10 @@ process_tree() {
   while read -r child; do
     process_tree "${child}"
   done < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | grep .)
+}
+
+has_processes() {
+  (($(process_tree "${PID}" | wc -l) == $1))
 }
 
 secret_kib() {
