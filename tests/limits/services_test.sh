@@ -23,8 +23,7 @@ start_sshd() {
   printf '%s\n' "ListenAddress 127.0.0.1" "Port $PORT" "HostKey $1/host" "PidFile none" \
     "AuthorizedKeysFile $1/user.pub" "StrictModes no" "PermitRootLogin yes" >"$1/sshd.conf"
   mkdir -p /run/sshd # else it refuses to start
-  launch "$1/sshd.log" /usr/sbin/sshd -D -e -f "$1/sshd.conf"
-  wait_until "$1/sshd.log" is_listening "$PORT"
+  serve "$1/sshd.log" /usr/sbin/sshd -D -e -f "$1/sshd.conf"
 }
 
 # logs_in KEX: by a key exchange of which the server's half is done in the sandbox.

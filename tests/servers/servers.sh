@@ -26,6 +26,13 @@
 # or LAUNCH=(secalloc run --). They must exec the server, so that PID is its own. Call them in the
 # shell itself, never in $(...): they set variables.
 #
+# Servers that are not here are started by
+#
+#   free_port                       a port to set PORT to
+#   serve LOG COMMAND...            starts it and waits until it listens on PORT
+#   launch LOG COMMAND...           starts it
+#   wait_until LOG COMMAND...       until the command succeeds, as long as PID lives
+#
 # As root, postgres runs as the user postgres (it refuses root) and nginx's workers as nobody;
 # then DIR, and all that LAUNCH names, must be reachable for these users. RLIMIT_MEMLOCK binds
 # them, unlike root: SERVERS_KEEP_IPC_LOCK=1 leaves postgres CAP_IPC_LOCK, and nginx's workers root.
@@ -98,32 +105,33 @@ launch() {
   SERVER_PIDS+=("${PID}")
 }
 
+serve() {
+  launch "$@"
+  wait_until "$1" is_listening "${PORT}"
+}
+
 start_openssl() {
   PORT="$(free_port)"
-  launch "$1/openssl.log" openssl s_server -quiet -www -accept "127.0.0.1:${PORT}" \
+  serve "$1/openssl.log" openssl s_server -quiet -www -accept "127.0.0.1:${PORT}" \
     -key "$1/key.pem" -cert "$1/cert.pem"
-  wait_until "$1/openssl.log" is_listening "${PORT}"
 }
 
 start_python_fork() {
   PORT="$(free_port)"
-  launch "$1/python_fork.log" "${SERVER_PYTHON}" "${SERVERS_DIR}/fork_tls_server.py" \
+  serve "$1/python_fork.log" "${SERVER_PYTHON}" "${SERVERS_DIR}/fork_tls_server.py" \
     "$1/cert.pem" "$1/key.pem" "${PORT}"
-  wait_until "$1/python_fork.log" is_listening "${PORT}"
 }
 
 start_node() {
   PORT="$(free_port)"
-  launch "$1/node.log" node "${SERVERS_DIR}/https_server.js" "$1/cert.pem" "$1/key.pem" "${PORT}"
-  wait_until "$1/node.log" is_listening "${PORT}"
+  serve "$1/node.log" node "${SERVERS_DIR}/https_server.js" "$1/cert.pem" "$1/key.pem" "${PORT}"
 }
 
 start_redis() {
   PORT="$(free_port)"
-  launch "$1/redis.log" redis-server --port 0 --bind 127.0.0.1 --tls-port "${PORT}" \
+  serve "$1/redis.log" redis-server --port 0 --bind 127.0.0.1 --tls-port "${PORT}" \
     --tls-cert-file "$1/cert.pem" --tls-key-file "$1/key.pem" --tls-ca-cert-file "$1/cert.pem" \
     --tls-auth-clients no --save '' --dir "$1" "${REDIS_OPTIONS[@]}"
-  wait_until "$1/redis.log" is_listening "${PORT}"
 }
 
 start_nginx() {
@@ -135,8 +143,7 @@ start_nginx() {
   echo 'nginx serves this page.' >"$1/www/index.html"
   sed -e "s|@DIR@|$1|g" -e "s|@PORT@|${PORT}|g" -e "s|@USER@|${user}|" \
     -e "s|@WORKERS@|${NGINX_WORKERS:-3}|" "${SERVERS_DIR}/nginx.conf.in" >"$1/nginx.conf"
-  launch "$1/nginx.log" nginx -p "$1" -c "$1/nginx.conf" -e "$1/nginx.log"
-  wait_until "$1/nginx.log" is_listening "${PORT}"
+  serve "$1/nginx.log" nginx -p "$1" -c "$1/nginx.conf" -e "$1/nginx.log"
 }
 
 # The newest directory that has the server's programs: Debian keeps them out of the PATH.
