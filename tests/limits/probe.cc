@@ -10,10 +10,12 @@
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
-//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE:
-//   MiB" malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once churn
-//   allocates and frees ordinary memory of many sizes status FIELD        "FIELD KIB" of
-//   /proc/self/status
+//   fill SIZE           allocates ordinary memory until there is no more, and frees it; "fill SIZE:
+//                       MIB"
+//   malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once
+//   whole SIZE          "whole SIZE: GIB", of the mappings without a gap round such an object
+//   churn               allocates and frees ordinary memory of many sizes; "churn: N refused"
+//   status FIELD        "FIELD KIB" of /proc/self/status
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
