@@ -24,10 +24,18 @@ STATUS=0
 FACTS=0
 BROKEN=0
 
-# skip REASON: nothing can be tested here.
+# skip REASON: nothing more can be tested here. What was tested before counts.
 skip() {
   echo "SKIP: machine: $1"
-  exit 0
+  exit $((BROKEN > 0))
+}
+
+# need PROGRAM PACKAGE: what tests/run.sh installs is no reason that it accepts.
+need() {
+  command -v "$1" >/dev/null || {
+    echo "SKIP: no $1 here; apt-get install $2"
+    exit $((BROKEN > 0))
+  }
 }
 
 need_root() {

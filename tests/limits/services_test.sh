@@ -7,6 +7,8 @@ source tests/servers/servers.sh
 trap 'stop_servers; rm -rf "$WORK"' EXIT
 : >"$OUT"
 need_root "sshd, and nginx's workers as another user,"
+need /usr/sbin/sshd openssh-server
+need nginx nginx-light
 
 # starts NAME: whether it comes to listen; its log is told by facts that fail.
 starts() {
@@ -46,8 +48,6 @@ sandboxed_has_secrets() { (($(secret_kib "$(sandboxed_child)") > 0)); }
 
 test_sshd() {
   local exchange held
-  [[ -x /usr/sbin/sshd ]] ||
-    { echo 'SKIP: machine: no sshd; apt-get install openssh-server'; return; }
   LAUNCH=(env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS=fallback=none)
   fact "sshd starts" starts sshd
   exec {held}<>"/dev/tcp/127.0.0.1/$PORT"
