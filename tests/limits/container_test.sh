@@ -26,7 +26,7 @@ rootless() {
 
 test_profile() {
   run in_container env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100 200 fork secret 100 1
+    "$PROBE" secret 100 200 fork intact secret 100 1
   fact "default profile: secrets are secret" printed 'secret 100: 200 of 200, secret'
   fact "default profile: a child has its copy" printed 'fork: exit 0'
   fact "default profile: nothing to say" silent
@@ -38,7 +38,7 @@ test_profile() {
   fact "default profile: not less than that" figure_is degraded_arenas -eq 0
 
   run in_container "$REFUSE" memfd_secret EPERM -- env LD_PRELOAD="$LIBRARY" \
-    "$PROBE" secret 100 200 fork secret 100 1
+    "$PROBE" secret 100 200 fork intact secret 100 1
   fact "a profile without memfd_secret: secrets are locked" \
     printed 'secret 100: 200 of 200, locked'
   fact "a profile without memfd_secret: said once" said_once memfd_secret
@@ -48,7 +48,7 @@ test_rootless() {
   run rootless 8M true
   succeeded || skip "no user namespaces for ordinary users: $(head -1 "$ERR")"
   run rootless 8M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100 200 fork secret 100 1
+    "$PROBE" secret 100 200 fork intact secret 100 1
   fact "rootless: secrets are secret" printed 'secret 100: 200 of 200, secret'
   fact "rootless: a child has its copy" printed 'fork: exit 0'
   fact "rootless: half of the limit is the budget" figure_is budget_bytes -eq $((4 << 20))

@@ -19,7 +19,7 @@ scope() { sed -n 's/^  [a-z]* *memlock_scope *//p' <(doctor 8388608 1); }
 probe() {
   local forks=()
   while ((${#forks[@]} < $2)); do forks+=(fork); done
-  unprivileged "$1" under "fallback=none,budget=8M" "$PROBE" secret 4000 200 "${forks[@]}"
+  unprivileged "$1" under "fallback=none,budget=8M" "$PROBE" secret 4000 200 "${forks[@]}" intact
 }
 
 run probe 8M 0
