@@ -52,8 +52,7 @@ NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 # program ends with its input.
 peek() {
   local program
-  coproc "${NOBODY[@]}" env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="$1" \
-    bash -c 'echo runs; read -r'
+  coproc "${NOBODY[@]}" under "$1" bash -c 'echo runs; read -r'
   program=$COPROC_PID
   read -r -u "${COPROC[0]}"
   run "${NOBODY[@]}" cat "/proc/$program/environ"

@@ -25,7 +25,7 @@ int main(int, char** arguments) {
   void* const object = Find<void*(size_t)>(library, "secalloc_malloc")(100);
   if (object == nullptr) return 1;
   std::memset(object, 1, 100);
-  struct secalloc_info info;
+  struct secalloc_info info = {};
   Find<int(const void*, struct secalloc_info*)>(library, "secalloc_query")(object, &info);
   std::printf("protection %d, live %d, size %zu, domain %s\n", info.protection, info.live,
               info.size, info.domain);

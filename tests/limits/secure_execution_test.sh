@@ -8,8 +8,7 @@ need setcap libcap2-bin
 # by_user COMMAND...: a user tries to have the library and options in it.
 by_user() {
   rm -f "$STATS"
-  setpriv --reuid=65534 --regid=65534 --clear-groups \
-    env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,nonsense=1" "$@"
+  setpriv --reuid=65534 --regid=65534 --clear-groups under nonsense=1 "$@"
 }
 
 no_statistics() { [[ ! -e $STATS ]]; }
