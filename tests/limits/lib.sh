@@ -42,7 +42,7 @@ need_root() {
   [[ $(id -u) == 0 ]] || skip "$1 needs root"
 }
 
-# under OPTIONS COMMAND...: with the library and these options. A program, so that others can run it.
+# under OPTIONS COMMAND...: with the library and these options. A program, for others to run.
 cat >"$WORK/under" <<END
 #!/bin/sh
 options=stats=json:$STATS,\$1

@@ -20,13 +20,11 @@
 #                            an allocator
 #   prove_listed KIND GLOB   for a program whose modules are not in the default list: nothing is
 #                            found with GLOB as the only one
-#   need PROGRAM PACKAGE     skips the test when the program is not installed; for tests/run.sh, which
-#                            installs all of them, that is a failure
 #
 # One line for each run says what was found and how much secret memory the processes have.
+# tests/servers/test.sh has need, fail and what is cleaned up.
 
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../servers/servers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../servers/test.sh"
 
 SECALLOC="$(realpath "$1")"
 DEFAULT_MODULES="$("$2")"
@@ -35,32 +33,7 @@ COMPANY=()
 COUNT=parts_found
 FREEZES=40        # each finds nothing
 FREEZES_MOST=400  # until one finds something
-FAILURES=0
-WORK="$(mktemp -d /tmp/modules-test.XXXXXX)"
-chmod 0711 "${WORK}"
 unset LD_PRELOAD SECALLOC_OPTIONS SECALLOC_LIBRARY
-
-clean_up() {
-  local status=$?
-  rm -f "${WORK}"/*/hold
-  stop_servers
-  rm -rf "${WORK}"
-  ((status != 0 || FAILURES == 0)) || status=1
-  exit "${status}"
-}
-trap clean_up EXIT
-
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  FAILURES=$((FAILURES + 1))
-}
-
-need() {
-  command -v "$1" >/dev/null || {
-    printf 'SKIP: no %s here; apt-get install %s\n' "$1" "$2"
-    exit 0
-  }
-}
 
 expect_listed() {
   [[ ":${DEFAULT_MODULES}:" == *":$1:"* ]] || fail "$1 is not in the default list of modules"
@@ -75,7 +48,7 @@ list_without() {
   printf '%s\n' "${list%:}"
 }
 
-# run_with MODULES KIND: starts the program and uses it; plain if MODULES is empty. Sets DIR.
+# run_with MODULES KIND: starts the program; plain if MODULES is empty. Sets DIR and SERVER.
 run_with() {
   DIR="${WORK}/run"
   rm -rf "${DIR}"
