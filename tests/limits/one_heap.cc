@@ -29,15 +29,16 @@ int main(int, char** arguments) {
   Find<int(const void*, struct secalloc_info*)>(library, "secalloc_query")(object, &info);
   std::printf("protection %d, live %d, size %zu, domain %s\n", info.protection, info.live,
               info.size, info.domain);
-  struct secalloc_stats stats;
+  struct secalloc_stats stats = {};
   Find<int(struct secalloc_stats*)>(library, "secalloc_stats")(&stats);
   std::printf("arenas %s\n", stats.secret_arenas + stats.locked_arenas > 0 ? "yes" : "no");
   // The preload library's functions come first in the order of search, if it is there.
   auto* const preloaded_query =
       Find<int(const void*, struct secalloc_info*)>(RTLD_DEFAULT, "secalloc_query");
   if (preloaded_query != nullptr) {
-    preloaded_query(object, &info);
-    std::printf("the preload library's: %s\n", info.ours && info.live ? "yes" : "no");
+    info = {};
+    const bool its = preloaded_query(object, &info) == 0 && info.ours && info.live;
+    std::printf("the preload library's: %s\n", its ? "yes" : "no");
     free(object);
   } else {
     std::printf("the preload library's: not there\n");
