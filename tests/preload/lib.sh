@@ -150,6 +150,7 @@ serve_once() {
   status=$?
   set -e
   ((status == 0)) || fail "${as}: ${exercise} ended with status ${status}"
+  ! has_ended "${pid}" || fail "${as}: the server ended by itself: nothing is left to examine"
   [[ "${as}" != preloaded ]] || expect_all_mapped "${pid}"
   "${examine}" "${dir}"
   rm -f "${dir}/hold"
