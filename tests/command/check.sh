@@ -11,6 +11,7 @@ work=$(mktemp -d /tmp/secalloc.XXXXXX)
 chmod 755 "$work"
 children=()
 failures=0
+patience=120  # seconds; other work may leave little of the machine
 unset LD_PRELOAD SECALLOC_OPTIONS SECALLOC_LIBRARY
 
 clean_up() {
@@ -43,14 +44,14 @@ expect() {
 
 # hold NAME PATTERN COMMAND...: starts it, waits for PATTERN in its output; its PID in $held.
 hold() {
-  local name=$1 pattern=$2
+  local name=$1 pattern=$2 end=$((SECONDS + patience))
   shift 2
   : >"$work/$name.out"  # Of an earlier one of that name: the child empties it late.
   "$@" >"$work/$name.out" 2>&1 </dev/null &
   held=$!
   disown  # So that the shell is silent about its end.
   children+=("$held")
-  for _ in $(seq 300); do
+  while ((SECONDS < end)); do
     if grep -qE -- "$pattern" "$work/$name.out"; then return 0; fi
     if ! kill -0 "$held" 2>/dev/null; then break; fi
     sleep 0.05

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
     Read(argv[2], pages.data());
     Wait();
   }
+  if (how != "plain" && how != "noaccess") return 2;
   void* pages = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) return 2;
   Read(argv[2], pages);

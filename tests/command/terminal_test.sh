@@ -10,13 +10,15 @@ on_terminal() { TERM=xterm script -qec "$(printf '%q ' "$@")" /dev/null; }
 options_of() { "$secalloc" "$1" --help | sed -n 's/^  \(--[a-z]*\).*/\1/p'; }
 
 test_help() {
-  local command option
+  local command option options
   for command in run scan stats doctor; do
     expect 0 "^Usage: secalloc $command " "$secalloc" "$command" --help
     expect 0 '^Exit status: ' "$secalloc" "$command" -h
     expect 0 "^Usage: secalloc $command " "$secalloc" help "$command"
     # Each option of the help is known, and meant by a word that lacks its last letter.
-    for option in $(options_of "$command"); do
+    options=$(options_of "$command")
+    [[ $options == *--help* ]] || fail "no options are found in the help of $command"
+    for option in $options; do
       expect 2 "unknown option ${option%?}, did you mean " "$secalloc" "$command" "${option%?}"
     done
   done

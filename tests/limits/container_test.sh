@@ -18,27 +18,23 @@ in_container() {
 # rootless MEMLOCK COMMAND...: the same, in a user namespace that an ordinary user made. Root of it
 # is not free of the limit.
 rootless() {
-  local bytes
-  bytes=$(numfmt --from=iec "$1")
-  prlimit --memlock="$bytes:$bytes" -- setpriv --reuid=65534 --regid=65534 --clear-groups \
-    unshare --user --map-root-user --pid --fork --mount -- "$REFUSE" clone3 ENOSYS -- "${@:2}"
+  unprivileged "$1" unshare --user --map-root-user --pid --fork --mount -- \
+    "$REFUSE" clone3 ENOSYS -- "${@:2}"
 }
 
 test_profile() {
-  run in_container env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100 200 fork secret 100 1
+  run in_container under fallback=none "$PROBE" secret 100 200 fork intact secret 100 1
   fact "default profile: secrets are secret" printed 'secret 100: 200 of 200, secret'
   fact "default profile: a child has its copy" printed 'fork: exit 0'
   fact "default profile: nothing to say" silent
 
-  run in_container env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS" \
-    openssl genrsa -out /dev/null 2048
+  run in_container under "" openssl genrsa -out /dev/null 2048
   fact "default profile: openssl makes a key" succeeded
   fact "default profile: in secret memory" figure_is high_water_bytes -gt 0
   fact "default profile: not less than that" figure_is degraded_arenas -eq 0
 
-  run in_container "$REFUSE" memfd_secret EPERM -- env LD_PRELOAD="$LIBRARY" \
-    "$PROBE" secret 100 200 fork secret 100 1
+  run in_container "$REFUSE" memfd_secret EPERM -- under "" \
+    "$PROBE" secret 100 200 fork intact secret 100 1
   fact "a profile without memfd_secret: secrets are locked" \
     printed 'secret 100: 200 of 200, locked'
   fact "a profile without memfd_secret: said once" said_once memfd_secret
@@ -47,16 +43,13 @@ test_profile() {
 test_rootless() {
   run rootless 8M true
   succeeded || skip "no user namespaces for ordinary users: $(head -1 "$ERR")"
-  run rootless 8M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100 200 fork secret 100 1
+  run rootless 8M under fallback=none "$PROBE" secret 100 200 fork intact secret 100 1
   fact "rootless: secrets are secret" printed 'secret 100: 200 of 200, secret'
   fact "rootless: a child has its copy" printed 'fork: exit 0'
   fact "rootless: half of the limit is the budget" figure_is budget_bytes -eq $((4 << 20))
-  run rootless 8M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100000 20
+  run rootless 8M under fallback=none "$PROBE" secret 100000 20
   fact "rootless: two megabytes fit" printed 'secret 100000: 20 of 20, secret'
-  run rootless 2M env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,fallback=none" \
-    "$PROBE" secret 100000 20
+  run rootless 2M under fallback=none "$PROBE" secret 100000 20
   fact "rootless, a lower limit passed: they don't" \
     printed 'secret 100000: [1-9] of 20, secret ENOMEM'
 }

@@ -86,8 +86,8 @@ int RunOnce() {
   }
   if (domain != nullptr) secalloc_domain_destroy(domain);
   secalloc_trim();
-  struct secalloc_stats stats;
-  secalloc_stats(&stats);
+  struct secalloc_stats stats = {};
+  Fact("there are statistics", secalloc_stats(&stats) == 0);
   // A guard that can't be undone costs its page.
   Fact("nothing is lost but guard pages",
        stats.secret_used_bytes + stats.locked_used_bytes <= 2 * 4096);

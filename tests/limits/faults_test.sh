@@ -17,8 +17,7 @@ whole() { orderly && not_degraded; }
 sweep() {
   local name=$1 limit=${FAULT_SECONDS:-$2} nth total step tried=0 injected=() bad='' start
   shift 2
-  injected=(libsecure_alloc_preload "$WORK/count" -- env LD_PRELOAD="$LIBRARY"
-    SECALLOC_OPTIONS="stats=json:$STATS,fallback=locked")
+  injected=(libsecure_alloc_preload "$WORK/count" -- under fallback=locked)
   start=${EPOCHREALTIME/./}
   run "$INJECT" 0 "${injected[@]}" "$@"
   fact "$name: runs untouched" succeeded

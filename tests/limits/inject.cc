@@ -91,6 +91,7 @@ class Tracer {
                                    PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
                                    PTRACE_O_EXITKILL;
 
+  // Calls of ptrace(2) fail for a process that was killed meanwhile: waitpid(2) tells of it next.
   void Continue(pid_t process, int status) {
     const int event = status >> 16;
     int deliver = 0;

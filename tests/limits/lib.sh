@@ -24,20 +24,33 @@ STATUS=0
 FACTS=0
 BROKEN=0
 
-# skip REASON: nothing can be tested here.
+# skip REASON: nothing more can be tested here. What was tested before counts.
 skip() {
   echo "SKIP: machine: $1"
-  exit 0
+  exit $((BROKEN > 0))
+}
+
+# need PROGRAM PACKAGE: what tests/run.sh installs is no reason that it accepts.
+need() {
+  command -v "$1" >/dev/null || {
+    echo "SKIP: no $1 here; apt-get install $2"
+    exit $((BROKEN > 0))
+  }
 }
 
 need_root() {
   [[ $(id -u) == 0 ]] || skip "$1 needs root"
 }
 
-# under OPTIONS COMMAND...: with the library and these options.
-under() {
-  env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$1" "${@:2}"
-}
+# under OPTIONS COMMAND...: with the library and these options. A program, for others to run.
+cat >"$WORK/under" <<END
+#!/bin/sh
+options=stats=json:$STATS,\$1
+shift
+exec env LD_PRELOAD=$LIBRARY SECALLOC_OPTIONS="\$options" "\$@"
+END
+chmod 0755 "$WORK/under"
+PATH=$WORK:$PATH
 
 # with_memlock MEMLOCK COMMAND...
 with_memlock() {
@@ -46,20 +59,19 @@ with_memlock() {
   prlimit --memlock="$bytes:$bytes" -- "${@:2}"
 }
 
-# unprivileged MEMLOCK under OPTIONS COMMAND...: as a user without privileges.
+# unprivileged MEMLOCK COMMAND...: as a user without privileges.
 unprivileged() {
-  with_memlock "$1" setpriv --reuid=65534 --regid=65534 --clear-groups \
-    env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
+  with_memlock "$1" setpriv --reuid=65534 --regid=65534 --clear-groups "${@:2}"
 }
 
-# as_root MEMLOCK under OPTIONS COMMAND...: some kernels exempt root from the limit, others don't.
+# as_root MEMLOCK COMMAND...: some kernels exempt root from the limit, others don't.
 as_root() {
-  with_memlock "$1" env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
+  with_memlock "$@"
 }
 
 # refusing SYSCALL ERRNO OPTIONS COMMAND...
 refusing() {
-  "$REFUSE" "$1" "$2" -- env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="stats=json:$STATS,$3" "${@:4}"
+  "$REFUSE" "$1" "$2" -- under "${@:3}"
 }
 
 # run COMMAND...: what it prints goes to OUT and ERR, its exit status to STATUS.

@@ -50,7 +50,7 @@ test_usual_limit() {
 }
 
 test_fork() {
-  run unprivileged 8M under fork=copy "$PROBE" secret 4000 500 forks 3 secret 4000 100 status VmLck
+  run unprivileged 8M under fork=copy "$PROBE" secret 4000 500 forks 3 intact secret 4000 100
   fact "within the budget every child gets its copy" printed_lines 3 'fork: exit 0'
   fact "... and secrets of its own" printed_lines 3 'secret 4000: 100 of 100, secret$'
   run unprivileged 8M under budget=7M "$PROBE" secret 4000 1300 fork secret 8 1
@@ -60,7 +60,7 @@ test_fork() {
   run unprivileged 8M under budget=7M "$PROBE" secret 4000 1300 forkpty secret 8 1
   fact "a fork inside libc: the child ends with a fault" printed 'fork: exit -6'
   fact "... which says why" said_once 'fork: no memory for the child.s copy of the secrets'
-  run unprivileged 8M under fork=copy "$PROBE" secret 4000 500 forkpty secret 8 1
+  run unprivileged 8M under fork=copy "$PROBE" secret 4000 500 forkpty intact secret 8 1
   fact "... and is well where there is room" printed 'fork: exit 0'
   run unprivileged 8M under budget=7M,fork=deny "$PROBE" secret 4000 1300 fork secret 8 1
   fact "fork=deny needs no copy" printed 'fork: exit 0'

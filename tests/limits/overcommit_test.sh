@@ -22,7 +22,7 @@ run under "" /usr/bin/python3 -c 'import ssl; print(len([bytes(1000) for i in ra
 fact "python3 works" printed '^20000$'
 run under "" redis-server --version
 fact "redis-server starts" printed 'Redis server'
-run under "" "$PROBE" secret 100 1000 churn fork secret 100 1000
+run under "" "$PROBE" secret 100 1000 churn fork intact secret 100 1000
 fact "secrets are secret" printed_lines 2 'secret 100: 1000 of 1000, secret$'
 fact "no allocation fails" printed 'churn: 0 refused'
 fact "fork works" printed 'fork: exit 0'

@@ -3,6 +3,7 @@
 //
 //   secret SIZE COUNT   allocates; "secret SIZE: N of COUNT, PROTECTION [ERRNO]"
 //   free                frees all of that
+//   intact              ends with status 1 if any of that, a forked parent's too, has changed
 //   fork COMMANDS...    the rest in a forked child; "fork: exit STATUS" or "fork: ERRNO"
 //   forks N COMMANDS... the same N times, one after the other
 //   forkpty COMMANDS... the same by forkpty(3), which does not come by our fork(3)
@@ -10,10 +11,12 @@
 //   fill-descriptors    opens files until there is no descriptor left
 //   replace-2 FILE      closes descriptor 2 and opens FILE in its place
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
-//   fill SIZE           allocates ordinary memory until there is no more, frees all; "fill SIZE:
-//   MiB" malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once churn
-//   allocates and frees ordinary memory of many sizes status FIELD        "FIELD KIB" of
-//   /proc/self/status
+//   fill SIZE           allocates ordinary memory until there is no more, and frees it; "fill SIZE:
+//                       MIB"
+//   malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once
+//   whole SIZE          "whole SIZE: GIB", of the mappings without a gap round such an object
+//   churn               allocates and frees ordinary memory of many sizes; "churn: N refused"
+//   status FIELD        "FIELD KIB" of /proc/self/status
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -31,7 +34,11 @@ namespace {
 
 // No containers here: some tests leave no memory at all.
 constexpr size_t kMostSecrets = 40000;
-char* secrets[kMostSecrets];
+constexpr char kContent = 0x5A;
+struct Secret {
+  char* bytes;
+  size_t size;
+} secrets[kMostSecrets];
 size_t secret_count = 0;
 
 void AllocateSecrets(size_t size, size_t count) {
@@ -44,10 +51,10 @@ void AllocateSecrets(size_t size, size_t count) {
       error = errno;
       break;
     }
-    memset(object, 0x5A, size);
+    memset(object, kContent, size);
     const int protection = ProtectionOf(object);
     if (protection < weakest) weakest = protection;
-    secrets[secret_count++] = object;
+    secrets[secret_count++] = {object, size};
     ++done;
   }
   printf("secret %zu: %zu of %zu, %s%s%s\n", size, done, count,
@@ -58,7 +65,16 @@ void AllocateSecrets(size_t size, size_t count) {
 }
 
 void FreeSecrets() {
-  while (secret_count > 0) free(secrets[--secret_count]);
+  while (secret_count > 0) free(secrets[--secret_count].bytes);
+}
+
+bool AllIntact() {
+  for (size_t i = 0; i < secret_count; ++i) {
+    for (size_t at = 0; at < secrets[i].size; ++at) {
+      if (secrets[i].bytes[at] != kContent) return false;
+    }
+  }
+  return true;
 }
 
 void FillDescriptors() {
@@ -137,7 +153,7 @@ void Churn() {
     for (size_t i = 0; i < count; ++i) {
       objects[i] = malloc(size);
       refused += objects[i] == nullptr;
-      if (objects[i] != nullptr) memset(objects[i], 0x5A, size < 4096 ? size : 4096);
+      if (objects[i] != nullptr) memset(objects[i], kContent, size < 4096 ? size : 4096);
     }
     for (void* object : objects) free(object);
   }
@@ -148,10 +164,7 @@ void Churn() {
 template <typename Forker>
 bool Fork(Forker forker) {
   const pid_t child = forker();
-  if (child == 0) {
-    secret_count = 0;  // The parent's business.
-    return true;
-  }
+  if (child == 0) return true;
   if (child < 0) {
     printf("fork: %s\n", strerrorname_np(errno));
   } else {
@@ -175,6 +188,8 @@ int Main(char** at) {
       at += 2;
     } else if (is("free", 0)) {
       FreeSecrets();
+    } else if (is("intact", 0)) {
+      if (!AllIntact()) return 1;
     } else if (is("fork", 0)) {
       if (!Fork(fork)) return 0;
     } else if (is("forkpty", 0)) {

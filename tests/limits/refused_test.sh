@@ -27,10 +27,12 @@ test_refusal() {
   fact "$error: openssl makes a key" succeeded
   fact "$error: openssl says it once" said_once "$cause"
 
-  run refusing memfd_secret "$error" fork=copy "$PROBE" secret 100 1 fork secret 100 1 status VmLck
+  run refusing memfd_secret "$error" fork=copy "$PROBE" secret 100 1 \
+    fork intact secret 100 1 status VmLck
   fact "$error: a forked child's secrets are locked again" status_is VmLck -gt 0
+  fact "$error: ... and whole" printed 'fork: exit 0'
   run refusing memfd_secret "$error" fork=copy "$PROBE" secret 100 1 secret 300000 3 \
-    forks 2 secret 300000 1 status VmLck
+    forks 2 intact secret 300000 1 status VmLck
   fact "$error: ... large ones with guards between them too" printed_lines 2 'fork: exit 0'
   fact "$error: ... and are locked" printed_lines 2 'VmLck [1-9][0-9][0-9]'
   run refusing memfd_secret "$error" fork=deny "$PROBE" secret 100 1 secret 300000 3 \

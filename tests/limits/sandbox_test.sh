@@ -11,7 +11,7 @@ test_refused() {
   fact "$call refused with $error: no ordinary allocation fails" printed_lines 2 'churn: 0 refused'
   fact "$call refused with $error: no secret fails" printed_lines 3 'secret .*: \([0-9]*\) of \1, '
   fact "$call refused with $error: a line at most" test "$(wc -l <"$ERR")" -le 1
-  run refusing "$call" "$error" fallback=locked "$PROBE" secret 100 200 fork secret 100 1
+  run refusing "$call" "$error" fallback=locked "$PROBE" secret 100 200 fork intact secret 100 1
   fact "$call refused with $error: a child is refused or whole" \
     printed '^fork: \(exit 0\|EAGAIN\)$'
 }
@@ -27,7 +27,7 @@ done
 without_files() {
   prlimit --fsize=0:0 -- env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS="$1" "${@:2}" 2>&1 | cat
 }
-run without_files "" "$PROBE" secret 100 50 fork secret 100 50
+run without_files "" "$PROBE" secret 100 50 fork intact secret 100 50
 fact "RLIMIT_FSIZE=0: secrets can be had, by a lock at least" \
   printed_lines 2 'secret 100: 50 of 50, \(secret\|locked\)$'
 fact "RLIMIT_FSIZE=0: a child as well" printed 'fork: exit 0'

@@ -7,6 +7,8 @@ source tests/servers/servers.sh
 trap 'stop_servers; rm -rf "$WORK"' EXIT
 : >"$OUT"
 need_root "sshd, and nginx's workers as another user,"
+need /usr/sbin/sshd openssh-server
+need nginx nginx-light
 
 # starts NAME: whether it comes to listen; its log is told by facts that fail.
 starts() {
@@ -23,8 +25,7 @@ start_sshd() {
   printf '%s\n' "ListenAddress 127.0.0.1" "Port $PORT" "HostKey $1/host" "PidFile none" \
     "AuthorizedKeysFile $1/user.pub" "StrictModes no" "PermitRootLogin yes" >"$1/sshd.conf"
   mkdir -p /run/sshd # else it refuses to start
-  launch "$1/sshd.log" /usr/sbin/sshd -D -e -f "$1/sshd.conf"
-  wait_until "$1/sshd.log" is_listening "$PORT"
+  serve "$1/sshd.log" /usr/sbin/sshd -D -e -f "$1/sshd.conf"
 }
 
 # logs_in KEX: by a key exchange of which the server's half is done in the sandbox.
@@ -47,8 +48,6 @@ sandboxed_has_secrets() { (($(secret_kib "$(sandboxed_child)") > 0)); }
 
 test_sshd() {
   local exchange held
-  [[ -x /usr/sbin/sshd ]] ||
-    { echo 'SKIP: machine: no sshd; apt-get install openssh-server'; return; }
   LAUNCH=(env LD_PRELOAD="$LIBRARY" SECALLOC_OPTIONS=fallback=none)
   fact "sshd starts" starts sshd
   exec {held}<>"/dev/tcp/127.0.0.1/$PORT"

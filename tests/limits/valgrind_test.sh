@@ -2,7 +2,7 @@
 # valgrind runs programs under the library, with our heap: its replacement of malloc must be
 # told to let other libraries than libc keep theirs.
 source tests/limits/lib.sh
-command -v valgrind >/dev/null || skip "valgrind is not installed"
+need valgrind valgrind
 
 # watched COMMAND...: exit status 99 if valgrind saw an error.
 watched() {

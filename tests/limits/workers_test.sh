@@ -10,7 +10,7 @@ chmod 0755 "$WORK/secalloc"
 # doctor LIMIT WORKERS: for workers with as many secrets as the probe has.
 doctor() {
   setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --memlock="$1:$1" -- \
-    "$WORK/secalloc" doctor --workers="$2" --secrets="$SECRETS" || true
+    "$WORK/secalloc" doctor --workers="$2" --secrets="$SECRETS"
 }
 
 scope() { sed -n 's/^  [a-z]* *memlock_scope *//p' <(doctor 8388608 1); }
@@ -19,7 +19,7 @@ scope() { sed -n 's/^  [a-z]* *memlock_scope *//p' <(doctor 8388608 1); }
 probe() {
   local forks=()
   while ((${#forks[@]} < $2)); do forks+=(fork); done
-  unprivileged "$1" under "fallback=none,budget=8M" "$PROBE" secret 4000 200 "${forks[@]}"
+  unprivileged "$1" under "fallback=none,budget=8M" "$PROBE" secret 4000 200 "${forks[@]}" intact
 }
 
 run probe 8M 0

@@ -6,8 +6,7 @@ export BOTAN_MLOCK_POOL_SIZE=0
 
 start() {
   PORT="$(free_port)"
-  launch "$1/botan.log" botan tls_server "$1/cert.pem" "$1/key.pem" --port="${PORT}"
-  wait_until "$1/botan.log" is_listening "${PORT}"
+  serve "$1/botan.log" botan tls_server "$1/cert.pem" "$1/key.pem" --port="${PORT}"
 }
 use() { use_tls echo "$1"; }
 SECRETS+=(--raw @DIR@/secrets)

@@ -6,9 +6,8 @@ need gnutls-serv gnutls-bin
 
 start() {
   PORT="$(free_port)"
-  launch "$1/gnutls.log" gnutls-serv --echo --port "${PORT}" \
+  serve "$1/gnutls.log" gnutls-serv --echo --port "${PORT}" \
     --x509keyfile "$1/key.pem" --x509certfile "$1/cert.pem"
-  wait_until "$1/gnutls.log" is_listening "${PORT}"
 }
 use() { use_tls echo "$1"; }
 SECRETS+=(--raw @DIR@/secrets)

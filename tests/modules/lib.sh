@@ -15,16 +15,16 @@
 #                            it in the program's processes; under `secalloc run` it finds none and
 #                            is not blind; without the ENTRY in the list it finds some again
 #   prove_busy ENTRY         an entry for what lives only as long as an operation: the program is
-#                            frozen again and again while `busy DIR` keeps it at work; what is on
-#                            its stack alone is no matter of an allocator
+#                            frozen again and again while `busy DIR` keeps it at work, and ends
+#                            when it no longer works; what is on its stack alone is no matter of
+#                            an allocator
 #   prove_listed KIND GLOB   for a program whose modules are not in the default list: nothing is
 #                            found with GLOB as the only one
-#   need PROGRAM PACKAGE     skips the test when the program is not installed
 #
 # One line for each run says what was found and how much secret memory the processes have.
+# tests/servers/test.sh has need, fail and what is cleaned up.
 
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../servers/servers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../servers/test.sh"
 
 SECALLOC="$(realpath "$1")"
 DEFAULT_MODULES="$("$2")"
@@ -33,46 +33,22 @@ COMPANY=()
 COUNT=parts_found
 FREEZES=40        # each finds nothing
 FREEZES_MOST=400  # until one finds something
-FAILURES=0
-WORK="$(mktemp -d /tmp/modules-test.XXXXXX)"
-chmod 0711 "${WORK}"
 unset LD_PRELOAD SECALLOC_OPTIONS SECALLOC_LIBRARY
 
-clean_up() {
-  local status=$?
-  rm -f "${WORK}"/*/hold
-  stop_servers
-  rm -rf "${WORK}"
-  ((status != 0 || FAILURES == 0)) || status=1
-  exit "${status}"
-}
-trap clean_up EXIT
-
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  FAILURES=$((FAILURES + 1))
-}
-
-need() {
-  command -v "$1" >/dev/null || {
-    printf 'SKIP: machine: no %s here; apt-get install %s\n' "$1" "$2"
-    exit 0
-  }
+expect_listed() {
+  [[ ":${DEFAULT_MODULES}:" == *":$1:"* ]] || fail "$1 is not in the default list of modules"
 }
 
 # The default list, and COMPANY, but for one entry.
 list_without() {
   local list=":${DEFAULT_MODULES}:" entry
-  if [[ -n "$1" && "${list}" != *":$1:"* ]]; then
-    fail "$1 is not in the default list of modules"
-  fi
   list="${list/":$1:"/:}"
   for entry in ${COMPANY[@]+"${COMPANY[@]}"}; do list+="${entry}:"; done
   list="${list#:}"
   printf '%s\n' "${list%:}"
 }
 
-# run_with MODULES KIND: starts the program and uses it; plain if MODULES is empty. Sets DIR.
+# run_with MODULES KIND: starts the program; plain if MODULES is empty. Sets DIR and SERVER.
 run_with() {
   DIR="${WORK}/run"
   rm -rf "${DIR}"
@@ -93,9 +69,11 @@ end_run() {
 # scan_all: key parts found in the program's processes, in FOUND; secret memory of all, in
 # SECRET_KIB.
 scan_all() {
-  local pid status
+  local pid pids status
   FOUND=0 SECRET_KIB=0
-  for pid in $(process_tree "${SERVER}"); do
+  pids="$(process_tree "${SERVER}")"
+  [[ -n "${pids}" ]] || fail "the program has ended: there is nothing to scan"
+  for pid in ${pids}; do
     status=0
     "${SECALLOC}" scan "${pid}" --json "${SECRETS[@]//@DIR@/${DIR}}" >"${WORK}/scan.json" ||
       status=$?
@@ -133,7 +111,10 @@ expect_found() {
 report() {
   printf '%-44s found %2d, secret KiB %4d\n' "$2" "${FOUND}" "${SECRET_KIB}"
   case "$1" in
-    hidden) ((FOUND == 0)) || fail "$2: parts of the key are found" ;;
+    hidden)
+      ((FOUND == 0)) || fail "$2: parts of the key are found"
+      ((SECRET_KIB > 0)) || fail "$2: there is no secret memory, so this proves nothing"
+      ;;
     visible) ((FOUND > 0)) || fail "$2: nothing is found, so this proves nothing" ;;
   esac
 }
@@ -143,6 +124,7 @@ prove() {
   expect_found visible "${kind}, as it is" "" "${kind}"
   expect_found hidden "${kind}, default list ${COMPANY[*]-}" "$(list_without '')" "${kind}"
   for entry in "${@:2}"; do
+    expect_listed "${entry}"
     expect_found visible "${kind}, without ${entry}" "$(list_without "${entry}")" "${kind}"
   done
   for entry in ${COMPANY[@]+"${COMPANY[@]}"}; do
@@ -175,13 +157,15 @@ expect_frozen() {
   busy "${DIR}" &
   worker=$!
   freeze_until_found "$4"
-  kill "${worker}" && wait "${worker}" || true
+  kill "${worker}" || fail "$2: the program did not stay at work"
+  wait "${worker}" || true # by the signal
   end_run
   report "$1" "$2"
 }
 
 prove_busy() {
   local COUNT=parts_found_off_the_stack
+  expect_listed "$1"
   expect_frozen hidden "busy, default list" "$(list_without '')" "${FREEZES}"
   expect_frozen visible "busy, without $1" "$(list_without "$1")" "${FREEZES_MOST}"
 }

@@ -14,8 +14,7 @@ ssl.engine = "enable"
 ssl.pemfile = "$1/cert.pem"
 ssl.privkey = "$1/key.pem"
 CONF
-  launch "$1/lighttpd.log" lighttpd -D -f "$1/lighttpd.conf"
-  wait_until "$1/lighttpd.log" is_listening "${PORT}"
+  serve "$1/lighttpd.log" lighttpd -D -f "$1/lighttpd.conf"
 }
 
 use() { use_tls lighttpd "$1"; }

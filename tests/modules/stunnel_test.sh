@@ -15,8 +15,7 @@ exec = /bin/cat
 cert = $1/cert.pem
 key = $1/key.pem
 EOF
-  launch "$1/stunnel.log" stunnel4 "$1/stunnel.conf"
-  wait_until "$1/stunnel.log" is_listening "${PORT}"
+  serve "$1/stunnel.log" stunnel4 "$1/stunnel.conf"
 }
 use() { use_tls echo "$1"; }
 SECRETS+=(--raw @DIR@/secrets)

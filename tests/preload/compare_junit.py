@@ -1,14 +1,15 @@
 """compare_junit.py PLAIN.xml PRELOADED.xml: which tests are worse under the library.
 
-Prints each test that ran without the library and fails, is skipped or is missing with it, and
-exits 1 if there is any. Tests that fail without the library too don't count.
+Prints each test whose result is worse with the library, or that is missing there, and exits 1 if
+there is any. Tests that fail without the library too don't count.
 """
 
 import sys
 import xml.etree.ElementTree
 
 # From good to bad. A name that occurs twice (a subtest) has the worse of its results.
-RESULTS = ["passed", "skipped", "failure", "error"]
+RESULTS = ["passed", "skipped", "failure", "error", "missing"]
+FAILED = RESULTS[2:]
 
 
 def result_of(case):
@@ -31,10 +32,10 @@ def main():
     worse = {}
     for name, before in plain.items():
         after = preloaded.get(name, "missing")
-        if after != before and before in ("passed", "skipped"):
+        if before not in FAILED and RESULTS.index(after) > RESULTS.index(before):
             worse[name] = (before, after)
     for name in preloaded.keys() - plain.keys():
-        if preloaded[name] in ("failure", "error"):
+        if preloaded[name] in FAILED:
             worse[name] = ("absent", preloaded[name])
     for name, (before, after) in sorted(worse.items()):
         print(f"{name}: {before} without, {after} with the library")

@@ -42,7 +42,7 @@ cc -w -o served program.c libold.so -lsodium -Wl,-rpath,"${WORK}"
 # expect PROGRAM LINE
 expect() {
   local said
-  said="$(LD_PRELOAD="${PRELOADED}" "./$1")"
+  said="$(LD_PRELOAD="${PRELOADED}" "./$1")" || said+="; its exit status is $?"
   [[ "${said}" == "$2" ]] || { echo "FAILED: $1 says '${said}', not '$2'"; exit 1; }
   echo "ok: $1: ${said}"
 }

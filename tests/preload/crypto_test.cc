@@ -16,8 +16,7 @@ namespace {
 
 bool IsProtected(const void* address) {
   struct secalloc_info info = {};
-  secalloc_query(address, &info);
-  return info.live == 1 && info.protection != SECALLOC_PLAIN;
+  return secalloc_query(address, &info) == 0 && info.live == 1 && info.protection != SECALLOC_PLAIN;
 }
 
 auto Faults() { return testing::KilledBySignal(SIGSEGV); }

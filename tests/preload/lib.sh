@@ -2,11 +2,8 @@
 # What every program's test shares. A test is called SCRIPT LIBRARY OPTIONS [...] and begins with
 #   source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # LIBRARY is what is preloaded, OPTIONS the value of SECALLOC_OPTIONS (empty: not set).
+# tests/servers/test.sh has need, skip, fail and what is cleaned up; here are
 #
-#   need PROGRAM PACKAGE         skips the test when the program is not installed
-#   skip REASON                  ends the test with a line that begins "SKIP: ". For tests/run.sh
-#                                that is a failure, unless REASON begins "kernel: " or "machine: "
-#   fail MESSAGE                 notes a failure and goes on; the test's status is 1 in the end
 #   preloaded COMMAND...         runs it under the library
 #   expect_same WHAT COMMAND...  runs it plain and preloaded, each in an empty directory of the
 #                                same name: status (0), stdout, stderr and files must be the same
@@ -14,38 +11,8 @@
 #                                the same for a server of tests/servers; see there
 #   expect_mapped PID            the process has the library mapped
 #   expect_secret_pages PID      the process holds secret pages
-#
-# WORK is a temporary directory that goes away at the end, with all servers.
 
-set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../servers/servers.sh"
-
-FAILURES=0
-WORK="$(mktemp -d "${TEST_TMPDIR_FOR_ALL_USERS:-/tmp}/preload-test.XXXXXX")"
-
-clean_up() {
-  local status=$?
-  stop_servers
-  cd /
-  rm -rf "${WORK}"
-  ((status != 0 || FAILURES == 0)) || status=1
-  exit "${status}"
-}
-trap clean_up EXIT
-
-skip() {
-  printf 'SKIP: %s\n' "$*"
-  exit 0
-}
-
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  FAILURES=$((FAILURES + 1))
-}
-
-need() {
-  command -v "$1" >/dev/null || skip "no $1 here; apt-get install $2"
-}
+source "$(dirname "${BASH_SOURCE[0]}")/../servers/test.sh"
 
 # A copy of the library that every user can read (a build tree below /root is closed to the
 # user postgres), the environment that preloads it, and an environment without surprises.
@@ -55,7 +22,6 @@ set_up() {
     NODE_EXTRA_CA_CERTS NODE_OPTIONS http_proxy https_proxy HTTPS_PROXY ALL_PROXY
   export LC_ALL=C HOME="${WORK}/home" TZ=UTC
   mkdir "${HOME}"
-  chmod 0711 "${WORK}"
   LIBRARY="${WORK}/$(basename "${library}")"
   install -m 0755 "${library}" "${LIBRARY}"
   local behind=""
@@ -67,6 +33,8 @@ set_up() {
   fi
   preloaded grep -qF "${LIBRARY}" /proc/self/maps ||
     { fail "${library} cannot be preloaded at all"; exit 1; }
+  [[ -z "${behind}" ]] || preloaded grep -qF "${behind#:}" /proc/self/maps ||
+    skip "no ${behind#:} here; apt-get install libjemalloc2"
   [[ "${options}" != *scope=all* ]] || ! kernel_has_secrets ||
     preloaded grep -q '/secretmem (deleted)$' /proc/self/maps ||
     fail "${options}: a program has no secret memory"
@@ -182,8 +150,10 @@ serve_once() {
   status=$?
   set -e
   ((status == 0)) || fail "${as}: ${exercise} ended with status ${status}"
+  ! has_ended "${pid}" || fail "${as}: the server ended by itself: nothing is left to examine"
   [[ "${as}" != preloaded ]] || expect_all_mapped "${pid}"
   "${examine}" "${dir}"
+  rm -f "${dir}/hold"
   stop_server "${pid}"
   echo "status ${STOP_STATUS}" >>"${WORK}/${as}.answers"
   expect_quiet "${dir}"/*.log

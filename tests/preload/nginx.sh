@@ -5,7 +5,7 @@ need nginx nginx-light
 need curl curl
 
 exercise() {
-  local dir="$1" get workers before
+  local dir="$1" get before
   get=(curl -sS --fail --max-time 20 --cacert "${dir}/cert.pem")
   seq 1 400000 >"${dir}/www/large.txt"
   tls_requests nginx "${PORT}" 50 "${dir}/cert.pem"
@@ -19,7 +19,7 @@ exercise() {
   curl -sS --cacert "${dir}/cert.pem" "https://localhost:${PORT}/missing"
   before="$(workers)"
   kill -HUP "${PID}"
-  PID="${PID}" wait_until "${dir}/nginx.log" workers_differ "${before}"
+  wait_until "${dir}/nginx.log" workers_differ "${before}"
   echo "reloaded: $(workers | wc -l) workers"
   tls_requests nginx "${PORT}" 50 "${dir}/cert.pem"
 }

@@ -24,17 +24,25 @@ regression() {
   echo "${status}" >"${WORK}/${as}.status"
 }
 
+status_of() {
+  cat "${WORK}/$1.status"
+}
+
 regression plain &
 regression preloaded "${PRELOAD[@]}"
 wait $!
 # Without the library a module hangs now and then as well.
 [[ -s "${WORK}/plain.xml" ]] || { rm -r "${WORK}/plain"; regression plain; }
-for as in plain preloaded; do echo "status, ${as}: $(cat "${WORK}/${as}.status")"; done
+for as in plain preloaded; do echo "status, ${as}: $(status_of "${as}")"; done
 if [[ ! -s "${WORK}/preloaded.xml" ]]; then
   tail -n 60 "${WORK}/preloaded.log" >&2
   fail "${MODULE} did not come to its end under the library; the end of its log is above"
 elif ! "${PYTHON}" "${COMPARE}" "${WORK}/plain.xml" "${WORK}/preloaded.xml"; then
   grep -A 25 -E '^(FAIL|ERROR):' "${WORK}/preloaded.log" | sed -n 1,150p >&2
   fail "${MODULE}: worse under the library; see above"
+elif [[ "$(status_of preloaded)" != 0 && "$(status_of preloaded)" != "$(status_of plain)" ]]; then
+  # A crash behind the last test is in no report.
+  tail -n 20 "${WORK}/preloaded.log" >&2
+  fail "${MODULE}: its tests are as good under the library, but its end is not; see above"
 fi
 expect_no_lines "${WORK}/preloaded.log"

@@ -5,7 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 exercise() {
   tls_requests python_fork "${PORT}" 60 "$1/cert.pem"
   tls_hold python_fork "${PORT}" 10 "$1/hold"
-  echo "processes: $(process_tree "${PID}" | wc -l)"
+  # And none that served one of the first.
+  wait_until "$1/python_fork.log" has_processes 11
   rm "$1/hold"
   wait $!
   tls_requests python_fork "${PORT}" 10 "$1/cert.pem"

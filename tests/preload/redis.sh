@@ -34,7 +34,8 @@ COMMANDS
 
 exercise() {
   local dir="$1" cli
-  cli=("${LAUNCH[@]}" redis-cli --tls --cacert "${dir}/cert.pem" -h localhost -p "${PORT}")
+  # -e: a command that is refused fails; it would be refused in both runs.
+  cli=("${LAUNCH[@]}" redis-cli -e --tls --cacert "${dir}/cert.pem" -h localhost -p "${PORT}")
   tls_requests redis "${PORT}" 30 "${dir}/cert.pem"
   commands | "${cli[@]}"
   wait_until "${dir}/redis.log" saved aof_rewrite_in_progress "${cli[@]}"
@@ -60,4 +61,5 @@ examine() {
   expect_secret_pages "${PID}"
 }
 
+REDIS_OPTIONS=(--enable-debug-command local)
 expect_same_service start_redis exercise examine

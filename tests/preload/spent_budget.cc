@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <thread>
@@ -39,7 +40,7 @@ struct Object {
 std::atomic<int> secret{0}, plain{0}, broken{0};
 
 void Count(const void* bytes) {
-  struct secalloc_info info;
+  struct secalloc_info info = {};
   if (secalloc_query(bytes, &info) != 0) ++broken;
   ++(info.protection == SECALLOC_SECRET ? secret : plain);
 }
@@ -56,6 +57,9 @@ void Work(unsigned thread) {
     void* bytes;
     if (object.bytes != nullptr && random() % 3 == 0) {
       bytes = secrets ? secalloc_realloc(object.bytes, size) : realloc(object.bytes, size);
+      const Object kept = {static_cast<unsigned char*>(bytes), std::min(object.size, size),
+                           object.value};
+      if (bytes != nullptr && !kept.IsIntact()) ++broken;
     } else {
       free(object.bytes);
       bytes = secrets ? secalloc_malloc(size) : malloc(size);

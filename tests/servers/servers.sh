@@ -4,7 +4,7 @@
 #   make_certificate DIR [rsa|ec]   DIR/key.pem and DIR/cert.pem (localhost, 127.0.0.1)
 #   start_openssl DIR               openssl s_server, one process
 #   start_python_fork DIR           Python's ssl, a forked child for each connection
-#   start_redis DIR                 redis-server, TLS port only
+#   start_redis DIR                 redis-server, TLS port only; REDIS_OPTIONS are more options
 #   start_nginx DIR                 nginx, NGINX_WORKERS (default 3) workers
 #   start_postgres DIR              postgres with ssl=on, a forked backend for each connection
 #   start_node DIR                  node's https module
@@ -15,7 +15,8 @@
 #                                   (openssl serves one at a time: COUNT must be 1). In the file
 #                                   SECRETS are the sessions' TLS 1.2 master secrets
 #   process_tree PID                PID and its descendants, one a line, without zombies
-#   secret_kib PID                 what it has in memfd_secret mappings, in KiB
+#   has_processes COUNT             PID and its descendants are so many
+#   secret_kib PID                  what it has in memfd_secret mappings, in KiB
 #   stop_server PID                 stops it gently, then by force; its status in STOP_STATUS
 #   stop_servers                    all of them: for a trap at exit
 #
@@ -25,6 +26,13 @@
 # or LAUNCH=(secalloc run --). They must exec the server, so that PID is its own. Call them in the
 # shell itself, never in $(...): they set variables.
 #
+# Servers that are not here are started by
+#
+#   free_port                       a port to set PORT to
+#   serve LOG COMMAND...            starts it and waits until it listens on PORT
+#   launch LOG COMMAND...           starts it
+#   wait_until LOG COMMAND...       until the command succeeds, as long as PID lives
+#
 # As root, postgres runs as the user postgres (it refuses root) and nginx's workers as nobody;
 # then DIR, and all that LAUNCH names, must be reachable for these users. RLIMIT_MEMLOCK binds
 # them, unlike root: SERVERS_KEEP_IPC_LOCK=1 leaves postgres CAP_IPC_LOCK, and nginx's workers root.
@@ -33,6 +41,7 @@ SERVERS_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 SERVER_PYTHON=/usr/bin/python3
 SERVER_PATIENCE=120  # seconds; other work may leave little of the machine
 SERVER_PIDS=()
+REDIS_OPTIONS=()
 STOP_STATUS=0
 
 fail_server() {
@@ -96,32 +105,33 @@ launch() {
   SERVER_PIDS+=("${PID}")
 }
 
+serve() {
+  launch "$@"
+  wait_until "$1" is_listening "${PORT}"
+}
+
 start_openssl() {
   PORT="$(free_port)"
-  launch "$1/openssl.log" openssl s_server -quiet -www -accept "127.0.0.1:${PORT}" \
+  serve "$1/openssl.log" openssl s_server -quiet -www -accept "127.0.0.1:${PORT}" \
     -key "$1/key.pem" -cert "$1/cert.pem"
-  wait_until "$1/openssl.log" is_listening "${PORT}"
 }
 
 start_python_fork() {
   PORT="$(free_port)"
-  launch "$1/python_fork.log" "${SERVER_PYTHON}" "${SERVERS_DIR}/fork_tls_server.py" \
+  serve "$1/python_fork.log" "${SERVER_PYTHON}" "${SERVERS_DIR}/fork_tls_server.py" \
     "$1/cert.pem" "$1/key.pem" "${PORT}"
-  wait_until "$1/python_fork.log" is_listening "${PORT}"
 }
 
 start_node() {
   PORT="$(free_port)"
-  launch "$1/node.log" node "${SERVERS_DIR}/https_server.js" "$1/cert.pem" "$1/key.pem" "${PORT}"
-  wait_until "$1/node.log" is_listening "${PORT}"
+  serve "$1/node.log" node "${SERVERS_DIR}/https_server.js" "$1/cert.pem" "$1/key.pem" "${PORT}"
 }
 
 start_redis() {
   PORT="$(free_port)"
-  launch "$1/redis.log" redis-server --port 0 --bind 127.0.0.1 --tls-port "${PORT}" \
+  serve "$1/redis.log" redis-server --port 0 --bind 127.0.0.1 --tls-port "${PORT}" \
     --tls-cert-file "$1/cert.pem" --tls-key-file "$1/key.pem" --tls-ca-cert-file "$1/cert.pem" \
-    --tls-auth-clients no --save '' --dir "$1"
-  wait_until "$1/redis.log" is_listening "${PORT}"
+    --tls-auth-clients no --save '' --dir "$1" "${REDIS_OPTIONS[@]}"
 }
 
 start_nginx() {
@@ -133,8 +143,7 @@ start_nginx() {
   echo 'nginx serves this page.' >"$1/www/index.html"
   sed -e "s|@DIR@|$1|g" -e "s|@PORT@|${PORT}|g" -e "s|@USER@|${user}|" \
     -e "s|@WORKERS@|${NGINX_WORKERS:-3}|" "${SERVERS_DIR}/nginx.conf.in" >"$1/nginx.conf"
-  launch "$1/nginx.log" nginx -p "$1" -c "$1/nginx.conf" -e "$1/nginx.log"
-  wait_until "$1/nginx.log" is_listening "${PORT}"
+  serve "$1/nginx.log" nginx -p "$1" -c "$1/nginx.conf" -e "$1/nginx.log"
 }
 
 # The newest directory that has the server's programs: Debian keeps them out of the PATH.
@@ -190,6 +199,10 @@ process_tree() {
   done < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | grep .)
 }
 
+has_processes() {
+  (($(process_tree "${PID}" | wc -l) == $1))
+}
+
 secret_kib() {
   awk '/^[0-9a-f]+-[0-9a-f]+ / { secret = /\/secretmem \(deleted\)$/ }
        secret && $1 == "Rss:" { sum += $2 }
@@ -197,10 +210,10 @@ secret_kib() {
 }
 
 stop_server() {
-  local pid="$1" tries members
+  local pid="$1" end=$((SECONDS + SERVER_PATIENCE)) members
   mapfile -t members < <(process_tree "${pid}")
   kill -TERM "${pid}" 2>/dev/null || true
-  for ((tries = 0; tries < 200; tries++)); do
+  while ((SECONDS < end)); do
     [[ "$(awk '{print $3}' "/proc/${pid}/stat" 2>/dev/null || echo Z)" != Z ]] || break
     sleep 0.05
   done
@@ -218,8 +231,9 @@ remember_all_but() {
   SERVER_PIDS=(${rest[@]+"${rest[@]}"})
 }
 
+# How they end is nobody's business now, and who runs the script may kill it soon.
 stop_servers() {
-  local pid
+  local pid SERVER_PATIENCE=10
   for pid in ${SERVER_PIDS[@]+"${SERVER_PIDS[@]}"}; do
     stop_server "${pid}"
   done
