@@ -22,7 +22,7 @@ class RandomBits {
  private:
   uint32_t Next() { return state_ = state_ * 747796405u + 2891336453u; }
 
-  uint32_t state_ = 0x853C49E6u;
+  uint32_t state_ = 0;  // Any will do, and zero takes no memory before it is used.
 };
 
 // A word of a generator that is seeded by getrandom(2), once: no system call after that, as
