@@ -96,7 +96,7 @@ class PageHeap {
   // The same without guards, next to whatever lies there.
   [[nodiscard]] bool TryTakeBare(Pages count, size_t alignment, Run* run, int* error);
   // Can TryTakeBare ever serve this?
-  bool FitsBare(Pages count, size_t alignment) const { return FitsArena(count, 0, alignment); }
+  bool FitsBare(Pages count, size_t alignment) const;
   // Of ordinary memory in arenas, used or not.
   size_t plain_bytes() const {
     return record_.mapped_bytes[static_cast<unsigned>(Protection::kPlain)].get();
@@ -198,7 +198,6 @@ class PageHeap {
   [[nodiscard]] bool TakeFirstFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeBestFit(unsigned order, Run* run) SA_REQUIRES(mutex_);
   [[nodiscard]] bool TakeRun(unsigned order, Run* run, int* error) SA_REQUIRES(mutex_);
-  bool FitsArena(Pages count, Pages margin, size_t alignment) const;
   [[nodiscard]] bool TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error)
       SA_REQUIRES(mutex_);
   [[nodiscard]] bool CarveLarge(const Run& room, Pages count, Pages margin, size_t alignment,

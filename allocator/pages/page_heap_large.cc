@@ -9,12 +9,6 @@
 #include "allocator/pages/promoted.h"
 
 namespace secure_alloc {
-namespace {
-
-// What is taken more, to find a multiple of it.
-Pages Extra(size_t alignment) { return alignment > os::PageSize() ? PagesFor(alignment) : 0; }
-
-}  // namespace
 
 bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error) {
   if (growth_sealed()) {
@@ -46,9 +40,10 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
 
 // `count` prepared pages for one object, with `margin` accessible ones on either side.
 bool PageHeap::TakeLarge(Pages count, Pages margin, size_t alignment, Run* run, int* error) {
+  const Pages extra = alignment > os::PageSize() ? PagesFor(alignment) : 0;
   Run room;
   do {
-    if (!TakeRun(CeilLog2(count + 2 * margin + Extra(alignment)), &room, error)) return false;
+    if (!TakeRun(CeilLog2(count + 2 * margin + extra), &room, error)) return false;
     if (CarveLarge(room, count, margin, alignment, run, error)) return true;
   } while (MayTryElsewhere(room.arena));
   return false;
@@ -81,12 +76,12 @@ bool PageHeap::CarveLarge(const Run& room, Pages count, Pages margin, size_t ali
   return true;
 }
 
-bool PageHeap::FitsArena(Pages count, Pages margin, size_t alignment) const {
-  return size_t{count} + 2 * size_t{margin} + Extra(alignment) <= LargestArena();
+bool PageHeap::FitsBare(Pages count, size_t alignment) const {
+  return size_t{count} + (alignment > os::PageSize() ? PagesFor(alignment) : 0) <= LargestArena();
 }
 
 bool PageHeap::TryTakeBare(Pages count, size_t alignment, Run* run, int* error) {
-  if (!FitsArena(count, 0, alignment)) {
+  if (!FitsBare(count, alignment)) {
     *error = ENOMEM;
     return false;
   }
@@ -110,13 +105,10 @@ bool PageHeap::GuardEnds(const Run& run) {
 bool PageHeap::TryTakeGuarded(Pages count, size_t alignment, Run* run, bool* guarded, int* error) {
   MutexLock lock(mutex_);
   *guarded = true;
-  if (!FitsArena(count, Margin(), alignment)) return TryTakeWhole(count, alignment, run, error);
-  const size_t best = std::max(alignment, ladder_[0]->BestAlignment(BytesOf(count)));
-  if (!(best > alignment && FitsArena(count, Margin(), best) &&
-        TakeLarge(count, Margin(), best, run, error)) &&
-      !TakeLarge(count, Margin(), alignment, run, error)) {
-    return false;
-  }
+  const size_t total =
+      size_t{count} + 2 * size_t{Margin()} + (alignment > os::PageSize() ? PagesFor(alignment) : 0);
+  if (total > LargestArena()) return TryTakeWhole(count, alignment, run, error);
+  if (!TakeLarge(count, Margin(), alignment, run, error)) return false;
   *guarded = GuardEnds(*run);
   if (!*guarded) record_.unguarded_runs.Add(1);
   return true;

@@ -31,9 +31,6 @@ class Source {
   // there, or nothing and others may map there: nobody of us may come there again.
   [[nodiscard]] virtual bool Unmap(void* address, size_t length) const = 0;
 
-  // At multiples of what `length` bytes are best placed; where that is none, they may lie anywhere.
-  virtual size_t BestAlignment(size_t /*length*/) const { return 1; }
-
   // Makes pages ready before they are first handed out, so that touching them
   // cannot fail later.
   [[nodiscard]] virtual int Prepare(void* address, size_t length) const = 0;

@@ -77,11 +77,6 @@ int PlainSource::Map(void* address, size_t length) const {
   return error;
 }
 
-// Where no huge page lies across their ends.
-size_t SparseSource::BestAlignment(size_t length) const {
-  return length >= kLeastHuge ? kHugePage : 1;
-}
-
 int SparseSource::Prepare(void* address, size_t length) const {
   const int error = os::Commit(address, length);
   if (error == 0 && length >= kLeastHuge) os::PreferHugePages(address, length);

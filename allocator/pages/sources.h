@@ -60,7 +60,6 @@ class PlainSource final : public CommonSource {
 class SparseSource final : public CommonSource {
  public:
   constexpr SparseSource() : CommonSource(Protection::kPlain, InChild::kCopied) {}
-  size_t BestAlignment(size_t length) const override;
   int Prepare(void* address, size_t length) const override;
   bool Retire(void* address, size_t length) const override;
   int Guard(void*, size_t) const override { return 0; }

@@ -48,14 +48,6 @@ TEST_F(Large, ObjectsAreZeroAndEndBehindTheirLastByte) {
   }
 }
 
-TEST_F(Large, LongOrdinaryObjectsLieWhereHugePagesDo) {
-  for (const size_t size : {4 * kMiB, 5 * kMiB + 1, 30 * kMiB}) {
-    unsigned char* const object = Allocate(size, kPublic);
-    EXPECT_EQ(Address(object) % (2 * kMiB), 0u) << size;
-    entry::Free(object, kPublic);
-  }
-}
-
 TEST_F(Large, TheRunFreedLastIsNeverNext) {
   for (const entry::Call call : kBoth) {
     for (const size_t size : {kShort, kLong}) {

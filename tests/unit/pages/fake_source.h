@@ -30,9 +30,6 @@ class FakeSource final : public Source {
 
   Protection protection() const override { return protection_; }
   InChild in_child() const override { return InChild::kCopied; }
-  size_t BestAlignment(size_t length) const override {
-    return length >= best_alignment_ ? best_alignment_ : 1;
-  }
   int Map(void* address, size_t length) const override;
   bool Unmap(void* address, size_t length) const override;
   int Prepare(void* address, size_t length) const override;
@@ -54,8 +51,6 @@ class FakeSource final : public Source {
 
   // From here on something stays wherever pages leave, or no more.
   void Litter(bool litters = true) { litters_ = litters; }
-  // What is as long is best placed at multiples of this.
-  void PlaceBestAt(size_t alignment) { best_alignment_ = alignment; }
   void RefuseMaps(int error) { map_error_ = error; }
   void RefusePrepare(int error) { prepare_error_ = error; }
   void RefuseKeys(int error) { key_error_ = error; }
@@ -73,7 +68,6 @@ class FakeSource final : public Source {
   Refusals* const refusals_;
   int map_error_ = 0, prepare_error_ = 0, key_error_ = 0;
   bool litters_ = false;
-  size_t best_alignment_ = SIZE_MAX;
   mutable Book book_;
 };
 

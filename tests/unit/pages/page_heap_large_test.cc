@@ -52,41 +52,6 @@ TEST_F(PageHeapTest, ARunThatCannotBeGuardedIsCountedAndHasNoHalfGuard) {
   }
 }
 
-TEST_F(PageHeapTest, ALargeRunLiesWhereItsSourceIsBestServed) {
-  constexpr size_t kBest = 512 * kKiB;
-  constexpr Pages kLong = PagesFor(kBest) + 90;
-  first_.PlaceBestAt(kBest);
-  bool guarded;
-  const Run shorter = TakeGuarded(PagesFor(kBest) - 1, kPageSize, &guarded);
-  EXPECT_NE(Address(shorter.address()) % kBest, 0u) << "its guard is there";
-  std::vector<Run> runs = {shorter};
-  for (int i = 0; i < 3; ++i) {
-    runs.push_back(TakeGuarded(kLong, kPageSize, &guarded));
-    ASSERT_TRUE(guarded);
-    EXPECT_EQ(Address(runs.back().address()) % kBest, 0u);
-  }
-  for (const Run& run : runs) heap_.GiveGuarded(run, true);
-  EXPECT_EQ(first_.mapped_bytes(), 0u);
-}
-
-TEST_F(PageHeapTest, ALargeRunLiesElsewhereWhereThereIsNoRoomForTheBest) {
-  constexpr size_t kBest = 512 * kKiB;
-  constexpr Pages kLong = PagesFor(kBest) + 90;  // With guards less than a MiB, aligned more.
-  first_.PlaceBestAt(kBest);
-  budget_.SetLimit(kMiB);
-  bool guarded;
-  const Run run = TakeGuarded(kLong, kPageSize, &guarded);
-  EXPECT_NE(Address(run.address()) % kBest, 0u);
-  EXPECT_EQ(run.arena->source, &first_);
-  heap_.GiveGuarded(run, guarded);
-  budget_.SetLimit(64 * kMiB);
-  first_.PlaceBestAt(BytesOf(kPolicy.last_step) / 2);
-  const Run longest = TakeGuarded(kPolicy.last_step - 2, kPageSize, &guarded);
-  EXPECT_FALSE(longest.arena->whole) << "an arena has room for it, but not there";
-  EXPECT_EQ(first_.mapped_bytes(), BytesOf(kPolicy.last_step));
-  heap_.GiveGuarded(longest, guarded);
-}
-
 TEST_F(PageHeapTest, LargeRunsLieAtTheirAlignment) {
   for (size_t alignment = kPageSize; alignment <= 16 * kMiB; alignment *= 2) {
     for (const Pages count : {1u, 7u, 64u, 600u}) {
