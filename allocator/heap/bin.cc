@@ -61,7 +61,6 @@ bool Bin::AddSlab(unsigned bin, PageHeap& pages, int* error) {
   for (; !pages.TryTake(order, &run, error); --order) {
     if (order <= least) return false;
   }
-  random_.Stir(RandomWord());
   // Checked when it is handed out, a fresh page would be faulted in twice: for reading, then
   // for writing. A bin that grows will use it anyway.
   if (slab_bytes_ >= kPopulateAfter * run.bytes() &&
@@ -114,9 +113,11 @@ bool Bin::Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& ran
 }
 
 void* Bin::TakeOne(unsigned bin, PageHeap& pages, int* error) {
+  RandomBits random;
+  random.Stir(RandomWord());
   MutexLock lock(mutex_);
   void* slot = nullptr;
-  return Take(bin, pages, &slot, 1, random_, error) == 1 ? slot : nullptr;
+  return Take(bin, pages, &slot, 1, random, error) == 1 ? slot : nullptr;
 }
 
 void Bin::GiveToSlab(PageHeap& pages, void* slot) {

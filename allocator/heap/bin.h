@@ -94,7 +94,6 @@ class Bin {
   size_t least_free_ SA_GUARDED_BY(mutex_) = 0;      // of those, since the last purge
   size_t idle_free_ SA_GUARDED_BY(mutex_) = 0;       // and since the last GiveBackIdle
   size_t reserved_slots_ SA_GUARDED_BY(mutex_) = 0;  // of all slots, so many stay
-  RandomBits random_ SA_GUARDED_BY(mutex_);          // for allocations without a thread cache
   unsigned stored_ SA_GUARDED_BY(mutex_) = 0;
   unsigned idle_stored_ SA_GUARDED_BY(mutex_) = 0;   // the least since the last GiveBackIdle
   unsigned store_limit_ SA_GUARDED_BY(mutex_) = 0;

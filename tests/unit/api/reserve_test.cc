@@ -1,15 +1,19 @@
 // A reservation is a promise: no system call, no page fault, no failure.
 #include <errno.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <cstring>
 
 #include "allocator/os/os.h"
 #include "secure_alloc/secure_alloc.h"
 #include "tests/unit/api/sandbox.h"
 #include "tests/unit/child.h"
+#include "tests/unit/domain/wrapped_fork.h"
 
 namespace {
 
@@ -188,6 +192,52 @@ TEST(Reserve, FailsWithNothingHalfDone) {
   EXPECT_EQ(after.arena_bytes, before.arena_bytes);
   EXPECT_EQ(secalloc_reserve(small, 25 * PageSize()), 0);
   secalloc_domain_destroy(small);
+}
+
+// --- Choices ---------------------------------------------------------------------------
+
+// Where the next objects lie in their pages.
+using Places = std::array<uintptr_t, 12>;
+// Of a child, for its parent.
+Places* Shared() {
+  static Places* const places = static_cast<Places*>(
+      mmap(nullptr, sizeof(Places), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  return places;
+}
+
+void Note(Places* places) {
+  for (uintptr_t& place : *places) {
+    place = reinterpret_cast<uintptr_t>(secalloc_domain_malloc(domain, 64)) % PageSize();
+  }
+}
+
+Places PlacesInChild(pid_t (*make)(), bool reserves) {
+  Places* const places = Shared();
+  const auto look = [=] {
+    if (reserves) {
+      domain = Create(0);
+      if (secalloc_reserve_objects(domain, 200, 64) != 0) return 1;
+    }
+    Note(places);
+    return 0;
+  };
+  EXPECT_EQ(InChild(make, look), 0);
+  return *places;
+}
+
+TEST(Reserve, TwoProcessesDoNotMakeTheSameChoices) {
+  const Places one = PlacesInChild(&fork, true);
+  EXPECT_NE(one, PlacesInChild(&fork, true));
+}
+
+TEST(Domain, ChildrenDoNotMakeTheSameChoices) {
+  domain = Create(0);
+  ASSERT_NE(secalloc_domain_malloc(domain, 64), nullptr);
+  const Places one = PlacesInChild(&secure_alloc::test::Fork, false);
+  EXPECT_NE(one, PlacesInChild(&secure_alloc::test::Fork, false));
+  Places own;
+  Note(&own);
+  EXPECT_NE(one, own);
 }
 
 }  // namespace
