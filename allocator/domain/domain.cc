@@ -50,9 +50,9 @@ void* Domain::Allocate(size_t request, size_t alignment) {
   if (for_secrets_) SettleBudget();
   const os::KeyOpened opened(key());
   void* object = heap_.AllocateAligned(request, alignment, &error);
-  if (object == nullptr && for_secrets_) {
-    // What waits for reuse, in other sizes, may make room.
-    heap_.Trim();
+  if (object == nullptr) {
+    // What waits for reuse, in other sizes, may make room. Of ordinary memory that is large runs.
+    for_secrets_ ? heap_.Trim() : heap_.TrimLarge();
     object = heap_.AllocateAligned(request, alignment, &error);
   }
   if (object == nullptr) return AllocateFallback(request, alignment, error);

@@ -74,6 +74,8 @@ class Heap {
   void Flush(ThreadCache& cache);
   // Gives everything idle back to the page heaps, and they theirs.
   void Trim();
+  // Gives large runs that wait back to their page heap, unless it must do with what it has.
+  void TrimLarge();
 
   struct Usage {
     size_t free_slot_bytes = 0;  // in slabs

@@ -47,6 +47,10 @@ void Heap::Trim() {
   pages_.Trim();
 }
 
+void Heap::TrimLarge() {
+  if (!pages_.growth_sealed()) large_.Trim();
+}
+
 Heap::Usage Heap::GetUsage() {
   Usage usage;
   ForEachBin([&](Bin& bin, unsigned size_class) {

@@ -45,13 +45,22 @@ test_filled() {
   local size
   run within 1G "$PROBE" malloc 30000000 malloc 50000000 malloc 70000000 malloc 100000000
   fact "1 GiB: objects of every large size" printed 'malloc 70000000: ok'
-  for size in 100 5000 60000 300000 3000000; do
+  for size in 100 5000 60000 300000 3000000 6290000; do
     run within 1G "$PROBE" fill "$size" malloc 20000000 secret 100 1 malloc 100
     fact "1 GiB: a quarter of it can be allocated, $size bytes at a time" at_least 256 "$size"
     fact "... what was freed is there for large objects" printed 'malloc 20000000: ok'
     fact "... for secrets" printed 'secret 100: 1 of 1, secret'
     fact "... for small objects" printed 'malloc 100: ok'
   done
+}
+
+# What was freed waits for objects of its size, and must not be in the way of others.
+test_exchanged() {
+  run within 1G "$PROBE" exchange 5000000 8 6500000
+  fact "1 GiB, full: what was freed is there for an object that is longer" \
+    printed 'malloc 6500000: ok'
+  run within 1G "$PROBE" exchange 6500000 4 60000
+  fact "... that is shorter" printed 'malloc 60000: ok'
 }
 
 test_400_mib() {
@@ -78,6 +87,7 @@ test_100_mib() {
 
 test_2_gib
 test_filled
+test_exchanged
 test_400_mib
 test_100_mib
 summary

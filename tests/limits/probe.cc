@@ -13,6 +13,8 @@
 //   mlockall FLAGS      current, future or both; "mlockall: ok" or "mlockall: ERRNO"
 //   fill SIZE           allocates ordinary memory until there is no more, and frees it; "fill SIZE:
 //                       MIB"
+//   exchange SIZE COUNT OTHER  allocates so until there is no more, frees COUNT, and does `malloc
+//                       OTHER` before it frees the rest
 //   malloc SIZE         "malloc SIZE: ok" or "malloc SIZE: ERRNO"; freed at once
 //   whole SIZE          "whole SIZE: GIB", of the mappings without a gap round such an object
 //   churn               allocates and frees ordinary memory of many sizes; "churn: N refused"
@@ -102,27 +104,44 @@ void LockOwn(size_t mebibytes) {
   printf("lock: %s\n", locked ? "ok" : strerrorname_np(errno));
 }
 
-// The objects are a list, each in the one before.
+// As many objects as there is memory for, as a list: each has the address of the one before.
+size_t Hold(size_t size, void** list) {
+  size_t count = 0;
+  for (*list = nullptr; void** const object = static_cast<void**>(malloc(size)); ++count) {
+    *object = *list;
+    *list = object;
+  }
+  return count;
+}
+
+// Frees the newest.
+void Drop(size_t count, void** list) {
+  for (; count > 0 && *list != nullptr; --count) {
+    void* const next = *static_cast<void**>(*list);
+    free(*list);
+    *list = next;
+  }
+}
+
 void Fill(size_t size) {
-  void* list = nullptr;
-  size_t bytes = 0;
-  while (void** const object = static_cast<void**>(malloc(size))) {
-    *object = list;
-    list = object;
-    bytes += size;
-  }
-  while (list != nullptr) {
-    void* const next = *static_cast<void**>(list);
-    free(list);
-    list = next;
-  }
-  printf("fill %zu: %zu\n", size, bytes >> 20);
+  void* list;
+  const size_t count = Hold(size, &list);
+  Drop(count, &list);
+  printf("fill %zu: %zu\n", size, count * size >> 20);
 }
 
 void Malloc(size_t size) {
   void* const object = malloc(size);
   printf("malloc %zu: %s\n", size, object != nullptr ? "ok" : strerrorname_np(errno));
   free(object);
+}
+
+void Exchange(size_t size, size_t count, size_t other) {
+  void* list;
+  const size_t held = Hold(size, &list);
+  Drop(count, &list);
+  Malloc(other);
+  Drop(held, &list);
 }
 
 void Whole(size_t size) {
@@ -209,6 +228,10 @@ int Main(char** at) {
       LockAll(*at++);
     } else if (is("fill", 1)) {
       Fill(strtoul(*at++, nullptr, 10));
+    } else if (is("exchange", 3)) {
+      Exchange(strtoul(at[0], nullptr, 10), strtoul(at[1], nullptr, 10),
+               strtoul(at[2], nullptr, 10));
+      at += 3;
     } else if (is("malloc", 1)) {
       Malloc(strtoul(*at++, nullptr, 10));
     } else if (is("whole", 1)) {
