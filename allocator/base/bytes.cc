@@ -97,17 +97,40 @@ bool IsZeroLong(const void* address, size_t length) {
 
 namespace {
 
-// Pages that were written to mostly were so from their beginning on.
-constexpr size_t kFirstRead = 256, kNextRead = 1024;
+// What is looked at before the next look: pages that were written to mostly were so from their
+// beginning on.
+constexpr size_t kLook = 256;
 
 // The first bytes that may not be zero, or `end`.
-char* SkipZero(char* at, char* end) {
-  for (size_t most = kFirstRead; at != end; most = kNextRead) {
-    const size_t read = std::min<size_t>(most, end - at);
-    if (!IsZeroLong(at, read)) break;
-    at += read;
+char* SkipZeroByVectors(char* at, char* end) {
+  while (at != end) {
+    char* const next = at + std::min<size_t>(kLook, end - at);
+    if (!IsZeroByVectors(at, next)) break;
+    at = next;
   }
   return at;
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] char* SkipZeroAvx2(char* at, char* end) {
+  for (; end - at >= static_cast<ptrdiff_t>(kLook); at += kLook) {
+    const __m256i* const vectors = reinterpret_cast<const __m256i*>(at);
+    __m256i any = _mm256_loadu_si256(vectors);
+#pragma GCC unroll 8
+    for (size_t i = 1; i < kLook / sizeof any; ++i) {
+      any = _mm256_or_si256(any, _mm256_loadu_si256(vectors + i));
+    }
+    if (_mm256_testz_si256(any, any) == 0) return at;
+  }
+  return SkipZeroByVectors(at, end);
+}
+#endif
+
+char* SkipZero(char* at, char* end) {
+#if defined(__x86_64__)
+  if (HasWideVectors()) return SkipZeroAvx2(at, end);
+#endif
+  return SkipZeroByVectors(at, end);
 }
 
 }  // namespace
