@@ -4,6 +4,7 @@
 #include "allocator/api/protection.h"
 #include "allocator/domain/created_domain.h"
 #include "allocator/heap/find.h"
+#include "allocator/heap/large_run.h"
 #include "allocator/os/live.h"
 #include "allocator/pages/space.h"
 #include "allocator/promote/promoter.h"
@@ -24,9 +25,8 @@ const char* NameOf(const PageHeap& pages) {
 // What is left of it by those who close objects, and domains to threads.
 int AccessTo(const FoundObject& object, const Arena& arena) {
   if (object.size == 0) return kProtNone;
-  const PageInfo& info = arena.info[arena.whole ? 0 : arena.PageOf(Address(object.start))];
   int prot = kProtAll;
-  if (info.kind == PageKind::kLarge) prot = ProtectionOf(AccessOf(RunOf(object.start)));
+  if (Run run; FindRun(object.start, &run)) prot = ProtectionOf(AccessOf(run));
   return prot & ProtectionBy(arena.heap->key());
 }
 

@@ -118,7 +118,7 @@ void ForgetPages(void* address, size_t length) {
   // One that begins before them has lost its end, and its check byte.
   uintptr_t end;
   if (char* const start = FindOwner(address, &end)) {
-    StoreShadow(space.ShadowOf(start), kLive | kForgottenBin);
+    ForgetObject(StateOf(start));
   }
 }
 

@@ -1,44 +1,59 @@
 #include "allocator/heap/find.h"
 
 #include "allocator/heap/large_run.h"
-#include "allocator/heap/live_object.h"
 #include "allocator/slab/slab.h"
 
 namespace secure_alloc {
 namespace {
 
-// The slot or run that the address lies in.
-bool FindPlace(Arena& arena, const void* address, char** start, uintptr_t* end) {
-  const PageInfo& info = arena.info[arena.whole ? 0 : arena.PageOf(Address(address))];
-  if (arena.whole || info.kind == PageKind::kLarge) {
-    const Run run = {&arena, info.first, arena.info[info.first].next};
-    *start = ExtentOf(run).object;
-    *end = Address(run.address()) + run.bytes();
+// The slot or run that an address lies in, and the size of its object if that is live. Read once:
+// who asks may have no object there, and others change it meanwhile.
+struct Place {
+  char* start;
+  uintptr_t end;
+  const uint8_t* state;
+  size_t size;
+};
+
+bool FindPlace(const void* address, Place* place) {
+  if (Run run; FindRun(address, &run)) {
+    const Extent extent = ExtentOf(run);
+    *place = {extent.object, Address(run.address()) + run.bytes(), StateOf(extent.object),
+              extent.request()};
     return true;
   }
+  const Arena* const arena = space.OwnerOf(Address(address));
+  if (arena == nullptr || !arena->Covers(Address(address))) return false;
+  const PageInfo& info = arena->info[arena->PageOf(Address(address))];
   if (info.kind != PageKind::kSlab) return false;
-  const Slab* const slab = static_cast<const Slab*>(arena.RecordOf(info.first));
-  *start = static_cast<char*>(const_cast<void*>(slab->SlotOf(address)));
-  *end = Address(*start) + kShapes[slab->bin()].slot_size;
-  return *start != nullptr;
+  const Slab* const slab = static_cast<const Slab*>(arena->RecordOf(info.first));
+  char* const start = static_cast<char*>(const_cast<void*>(slab->SlotOf(address)));
+  if (start == nullptr) return false;
+  const size_t slot_size = kShapes[slab->bin()].slot_size;
+  const uint8_t* const shadow = space.ShadowOf(start);
+  *place = {start, Address(start) + slot_size, shadow, slot_size - LoadSlack(shadow)};
+  return true;
+}
+
+bool FindLive(const void* address, Place* place) {
+  return FindPlace(address, place) && (LoadShadow(place->state) & kLive) != 0;
 }
 
 }  // namespace
 
 char* FindOwner(const void* address, uintptr_t* end) {
-  Arena* const arena = space.OwnerOf(Address(address));
-  char* start;
-  if (arena == nullptr || !arena->Covers(Address(address)) ||
-      !FindPlace(*arena, address, &start, end)) {
-    return nullptr;
-  }
-  return (LoadShadow(space.ShadowOf(start)) & kLive) != 0 ? start : nullptr;
+  Place place;
+  if (!FindLive(address, &place)) return nullptr;
+  *end = place.end;
+  return place.start;
 }
 
 bool FindObject(const void* address, FoundObject* object) {
-  object->start = FindOwner(address, &object->end);
-  if (object->start == nullptr) return false;
-  object->size = ObjectSize(object->start);
+  Place place;
+  if (!FindLive(address, &place)) return false;
+  const unsigned mark = LoadShadow(place.state) & ~kLive;
+  const bool is_zero_size = mark < kDomainBins && ClassOfBin(mark) == kZeroClass;
+  *object = {place.start, is_zero_size ? 0 : place.size, place.end};
   const size_t offset = Address(address) - Address(object->start);
   return offset < object->size || offset == 0;
 }

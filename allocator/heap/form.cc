@@ -1,6 +1,7 @@
 #include "allocator/heap/form.h"
 
 #include "allocator/base/fault.h"
+#include "allocator/heap/large_run.h"
 #include "allocator/slab/object.h"
 #include "allocator/slab/slab.h"
 
@@ -14,13 +15,13 @@ namespace {
 uint8_t* FormOf(const void* object) {
   const uint64_t granule = space.GranuleIndex(Address(object));
   if (granule >= space.granules()) return nullptr;
-  uint8_t* const shadow = space.shadow(granule);
-  const uint8_t state = LoadShadow(shadow);
+  uint8_t* const place = StateOf(object);
+  const uint8_t state = LoadShadow(place);
   if ((state & kLive) == 0) return nullptr;
   const unsigned bin = BinOf(object, state & ~kLive);
   if (bin == kForgottenBin) return nullptr;
   const size_t slot_size = kShapes[bin].slot_size;
-  return shadow + (slot_size == 0 ? 1 : (slot_size >> kGranuleShift) - 1);
+  return place + (slot_size == 0 ? 1 : (slot_size >> kGranuleShift) - 1);
 }
 
 constexpr FaultKind kFaults[] = {FaultKind::kNotFree, FaultKind::kNotDelete,

@@ -79,21 +79,21 @@ void* LargeStore::Allocate(const LargeRequest& request, int* error) {
   // An object at the end begins in the first page.
   const size_t run_alignment = request.at_end ? kPageSize : request.alignment;
   Run run;
-  if (!TakeWaiting(pages, run_alignment, &run)) {
+  const bool waited = TakeWaiting(pages, run_alignment, &run);
+  if (!waited && !TakeGathered(pages, run_alignment, &run)) {
     if (!TakeFresh(pages, run_alignment, &run, error)) return nullptr;
     CheckUntouched(run);
   }
-  // What lay in it before may have begun elsewhere.
-  SA_CHECK((LoadShadow(space.ShadowOf(ExtentOf(run).object)) & kLive) == 0);
-  StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
+  SA_CHECK((LoadShadow(StateOf(run)) & kLive) == 0);
   size_t before = 0;
   if (request.at_end) {
     before = RoundDown(run.bytes() - request.size, std::max(request.alignment, kGranule));
   }
   SetExtent(run, before, request.size);
   char* const object = run.address() + before;
-  SetLive(space.ShadowOf(object), mark_);
+  SetLive(StateOf(run), mark_);
   live_bytes_.fetch_add(run.bytes(), std::memory_order_relaxed);
+  if (!waited) GiveBackSurplus();
   return object;
 }
 
@@ -113,44 +113,13 @@ bool LargeStore::TryResize(void* object, size_t request, const void* caller) {
   return true;
 }
 
-void* LargeStore::TryMove(void* object, const LargeRequest& request) {
-  const Run run = RunOf(object);
-  const Extent extent = ExtentOf(run);
-  const Pages pages = request.pages();
-  if (request.size <= kMaxSlabRequest || std::min(run.count, pages) < kLeastMoved ||
-      !extent.IsAtFrontOf(run)) {
-    return nullptr;
-  }
-  if (!MayMovePages()) return nullptr;
-  Open(run);
-  Run fresh;
-  int error;
-  if (!TakeFresh(pages, kPageSize, &fresh, &error)) return nullptr;
-  uint8_t* const shadow = space.ShadowOf(object);
-  StoreShadow(shadow, static_cast<uint8_t>(mark_));  // Live only with its check bytes.
-  const size_t kept = std::min(run.bytes(), fresh.bytes());
-  if (!MovePages(run, fresh, kept)) {
-    SetLive(shadow, mark_);
-    GiveBack(fresh);
-    return nullptr;
-  }
-  const size_t old = std::min(extent.request(), request.size);
-  WipeBytes(fresh.address() + old, std::min(kept, extent.request() + 1) - old);
-  if (kept == run.bytes()) fresh.address()[kept - 1] = 0;
-  SetExtent(fresh, 0, request.size);
-  SetLive(space.ShadowOf(fresh.address()), mark_);
-  live_bytes_.fetch_add(fresh.bytes() - run.bytes(), std::memory_order_relaxed);
-  GiveBack(run);
-  return fresh.address();
-}
-
 bool LargeStore::Free(void* object, const void* caller) {
   const Run run = RunOf(object);
   Open(run);
   CheckIntact(object, caller);
   // Of two simultaneous frees one sees the other here; a run is worth an exchange.
-  uint8_t* const shadow = space.ShadowOf(object);
-  const uint8_t was = __atomic_exchange_n(shadow, static_cast<uint8_t>(mark_), __ATOMIC_RELAXED);
+  const uint8_t freed = static_cast<uint8_t>(mark_);
+  const uint8_t was = __atomic_exchange_n(StateOf(run), freed, __ATOMIC_RELAXED);
   if ((was & kLive) == 0) Fault(FaultKind::kDoubleFree, caller);
   live_bytes_.fetch_sub(run.bytes(), std::memory_order_relaxed);
   const bool secret = run.arena->source->protection() != Protection::kPlain;
@@ -174,7 +143,8 @@ bool LargeStore::Free(void* object, const void* caller) {
 }
 
 void LargeStore::GiveBack(const Run& run) {
-  StoreShadow(space.ShadowOf(ExtentOf(run).object), 0);
+  ForgetSeams(run);
+  StoreShadow(StateOf(run), 0);
   switch (EdgesOf(run)) {
     case Edges::kNone:
       // Ordinary pages go back to the kernel, which gives zero ones for them.
@@ -197,6 +167,7 @@ void LargeStore::Forget() {
   closed_runs_ = 0;
   live_bytes_.store(0, std::memory_order_relaxed);
   guarded_runs_.store(0, std::memory_order_relaxed);
+  seams_.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace secure_alloc

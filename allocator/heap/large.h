@@ -5,12 +5,13 @@
 //   guard page | zeros, object (a check byte where alignment leaves a gap) | guard page
 //
 // Freed runs are wiped and wait in a queue for the next object, so that a program that
-// allocates buffers again and again makes no system calls and causes no page faults; what is
-// too long is cut. The run freed last is never handed out next (if only that one would do, its
-// pages move to another address), and each is checked for writes after free when it is. (Making
-// it inaccessible meanwhile costs twice what wiping and checking do.) The queue holds no more
-// than was live at once of late, and nothing for long: runs that have waited for 50 ms are given
-// back as the heap goes on working (Heap::Pace), so that the peak is that of what is live.
+// allocates buffers again and again makes no system calls and causes no page faults. What is
+// too long is cut; an object that is too long for any of them gathers the pages of several, at
+// another address (large_move.cc). The run freed last is never handed out next where it lies,
+// and each is checked for writes after free when it is. (Making it inaccessible meanwhile costs
+// twice what wiping and checking do.) With what is live the queue holds little more than was live
+// at once of late, and nothing for long: runs that have waited for 50 ms are given back as the heap
+// goes on working (Heap::Pace), so that the peak is that of what is live.
 //
 // The number of guarded objects is limited: each costs two map entries
 // (vm.max_map_count). Beyond, objects come from pages among the slabs, without guards,
@@ -20,8 +21,8 @@
 //
 // Locking: mutex() (rank 4). May take the page heaps'.
 //
-// large.cc: objects; large_queue.cc: runs that wait; large_reserve.cc: reserved ones;
-// large_access.cc: access to objects.
+// large.cc: objects; large_queue.cc: runs that wait; large_move.cc: pages that move;
+// large_reserve.cc: reserved ones; large_access.cc: access to objects.
 #pragma once
 
 #include <atomic>
@@ -48,11 +49,14 @@ struct LargeRequest {
   Pages pages() const;
 };
 
+// From so many pages on, moving them is cheaper than copying them to a run that waited, and wiping.
+inline constexpr Pages kLeastMoved = PagesFor(1 * kMiB);
+
 class LargeStore {
  public:
   // guarded_pages: where guarded objects come from; plain_pages: the others.
-  // queue: most bytes that may wait for reuse: twice as many as there were live of late, up to
-  // `few`; and as many, up to `most`.
+  // queue: most bytes that may wait for reuse: as many as are live less than were of late, up to
+  // `most`; and twice as many as were live, up to `few`.
   struct QueueLimits {
     size_t few, most;
   };
@@ -95,6 +99,8 @@ class LargeStore {
   // another thread may have overtaken by the time of the lock.
   void GiveBackStale(uint64_t now);
   size_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
+  // Map entries of gathered pages, besides those of the runs.
+  size_t seams() const { return seams_.load(std::memory_order_relaxed); }
 
   void Forget() SA_REQUIRES(mutex_);
   Mutex& mutex() SA_ANNOTATE(lock_returned(mutex_)) { return mutex_; }
@@ -103,13 +109,28 @@ class LargeStore {
   static constexpr unsigned kQueue = 64;
   struct Waiting {
     Run run;
+    Pages mappings;  // see MappingsOf
     uint64_t since;  // when it was seen here first, as of os::Milliseconds(); 0: not yet
   };
 
   [[nodiscard]] bool TakeWaiting(Pages pages, size_t alignment, Run* run);
-  [[nodiscard]] bool TakeLongest(Pages pages, Run* longest) SA_REQUIRES(mutex_);
-  // moved: bytes of it that were in use before.
-  [[nodiscard]] bool TakeMoved(Pages pages, size_t alignment, Run* run, size_t* moved);
+  // The pages of several that wait, at another address, and new ones behind them if they are too
+  // few.
+  [[nodiscard]] bool TakeGathered(Pages pages, size_t alignment, Run* run);
+  [[nodiscard]] bool TakePiece(Pages pages, Run* piece) SA_REQUIRES(mutex_);
+  // Moves the first pages of one run to a place in another; what follows them there may become
+  // part of the last mapping. How many bytes: less than `length` where the kernel refuses, or there
+  // are too many mappings.
+  enum class Stretch { kNone, kToTheEnd };
+  [[nodiscard]] size_t MovePages(const Run& from, size_t length, const Run& to, size_t offset,
+                                 Stretch stretch);
+  [[nodiscard]] bool AddSeam(Arena* arena, Pages page);
+  Pages MappingsOf(const Run& run) const;
+  // What is known of each page of a run that fills its arena would take memory.
+  bool MayHaveSeams(const Run& run) const {
+    return seams() > 0 && !run.arena->whole;
+  }
+  void ForgetSeams(const Run& run);
   [[nodiscard]] bool TakeKept(Pages pages, size_t alignment, Run* run) SA_REQUIRES(mutex_);
   void Keep(const Run& run) SA_REQUIRES(mutex_);
   void CheckUntouched(const Run& run) const;
@@ -121,6 +142,8 @@ class LargeStore {
   void Enqueue(const Run& run) SA_REQUIRES(mutex_);
   void Shorten(Run* run, Pages pages) SA_REQUIRES(mutex_);
   void RemoveWaiting(unsigned i) SA_REQUIRES(mutex_);
+  // What may wait no longer, as there are more live bytes of new pages.
+  void GiveBackSurplus();
   void DropOldest() SA_REQUIRES(mutex_);
   size_t QueuedLimit() const SA_REQUIRES(mutex_);
   void Open(const Run& run);
@@ -151,6 +174,7 @@ class LargeStore {
   std::atomic<size_t> queued_limit_;
   std::atomic<size_t> live_bytes_{0};
   std::atomic<size_t> guarded_runs_{0};
+  std::atomic<size_t> seams_{0};
 };
 
 }  // namespace secure_alloc

@@ -21,8 +21,9 @@ bool LargeStore::IsTooLongToQueue(const Run& run) {
 
 size_t LargeStore::QueuedLimit() const {
   const size_t few = queued_limit_.load(std::memory_order_relaxed);
-  const size_t live = std::max(most_live_, most_live_before_);
-  return std::max(std::min(2 * live, few), std::min(live, most_queued_));
+  const size_t live = live_bytes_.load(std::memory_order_relaxed);
+  const size_t most = std::max({most_live_, most_live_before_, live});
+  return std::max(std::min(2 * most, few), std::min(most - live, most_queued_));
 }
 
 void LargeStore::GiveBackStale(uint64_t now) {
@@ -37,11 +38,16 @@ void LargeStore::GiveBackStale(uint64_t now) {
   while (waiting_ > 0 && queue_[0].since + kPatience < now) DropOldest();
 }
 
+void LargeStore::GiveBackSurplus() {
+  MutexLock lock(mutex_);
+  while (waiting_bytes_ > QueuedLimit()) DropOldest();
+}
+
 void LargeStore::Enqueue(const Run& run) {
   while (waiting_ == kQueue || (waiting_ > 0 && waiting_bytes_ + run.bytes() > QueuedLimit())) {
     DropOldest();
   }
-  queue_[waiting_++] = {run, 0};
+  queue_[waiting_++] = {run, MappingsOf(run), 0};
   waiting_bytes_ += run.bytes();
 }
 
@@ -55,9 +61,12 @@ void LargeStore::RemoveWaiting(unsigned i) {
 void LargeStore::Shorten(Run* run, Pages pages) {
   Run rest;
   if (run->count < pages + pages / 4 + kLeastRest * SystemPage() ||
-      EdgesOf(*run) != Edges::kGuarded || !guarded_pages_.TrySplit(run, pages, &rest)) {
+      EdgesOf(*run) != Edges::kGuarded) {
     return;
   }
+  // Where the guards will lie, and what is behind them begins; TrySplit writes over that.
+  ForgetSeams({run->arena, run->first + pages, 2 * PageHeap::Margin() + 1});
+  if (!guarded_pages_.TrySplit(run, pages, &rest)) return;
   guarded_runs_.fetch_add(1, std::memory_order_relaxed);
   SetEdges(rest, Edges::kGuarded);
   Enqueue(rest);
@@ -82,49 +91,12 @@ bool LargeStore::FindWaiting(Pages pages, size_t alignment, Run* found) {
   return true;
 }
 
-bool LargeStore::TakeLongest(Pages pages, Run* longest) {
-  // Where two may wait, they serve by turns.
-  if (waiting_bytes_ + BytesOf(pages) <= QueuedLimit()) return false;
-  unsigned best = 0;
-  for (unsigned i = 1; i < waiting_; ++i) {
-    if (queue_[i].run.count > queue_[best].run.count) best = i;
-  }
-  if (waiting_ == 0 || queue_[best].run.count < kLeastMoved) return false;
-  *longest = queue_[best].run;
-  if (longest->arena->source->protection() != Protection::kPlain) return false;
-  RemoveWaiting(best);
-  Shorten(longest, pages);
-  return true;
-}
-
-// The pages of the longest one, at another address, and new ones behind them if they are too few.
-bool LargeStore::TakeMoved(Pages pages, size_t alignment, Run* run, size_t* moved) {
-  if (pages < kLeastMoved || !MayMovePages()) return false;
-  Run longest;
-  {
-    MutexLock lock(mutex_);
-    if (!TakeLongest(pages, &longest)) return false;
-  }
-  int error;
-  *moved = std::min(BytesOf(pages), longest.bytes());
-  bool done = TakeFresh(pages, alignment, run, &error);
-  if (done && !MovePages(longest, *run, *moved)) {
-    GiveBack(*run);
-    done = false;
-  }
-  GiveBack(longest);
-  return done;
-}
-
 bool LargeStore::TakeWaiting(Pages pages, size_t alignment, Run* run) {
-  bool found;
   {
     MutexLock lock(mutex_);
-    found = FindWaiting(pages, alignment, run) || TakeKept(pages, alignment, run);
+    if (!FindWaiting(pages, alignment, run) && !TakeKept(pages, alignment, run)) return false;
   }
-  size_t used = found ? run->bytes() : 0;
-  if (!found && !TakeMoved(pages, alignment, run, &used)) return false;
-  if (!IsZeroLong(run->address(), used)) Fault(FaultKind::kWriteAfterFree, nullptr);
+  if (!IsZeroLong(run->address(), run->bytes())) Fault(FaultKind::kWriteAfterFree, nullptr);
   return true;
 }
 

@@ -63,6 +63,19 @@ inline Run RunOf(const void* object) {
   return {arena, first, info.next};
 }
 
+// The run of a large object, live or freed last, that the address lies in: any address, whose pages
+// may be given back just now.
+inline bool FindRun(const void* address, Run* run) {
+  Arena* const arena = space.OwnerOf(Address(address));
+  if (arena == nullptr || !arena->Covers(Address(address))) return false;
+  const Pages page = arena->whole ? 0 : arena->PageOf(Address(address));
+  if (KindOf(arena->info[page]) != PageKind::kLarge) return false;
+  const Pages first = __atomic_load_n(&arena->info[page].first, __ATOMIC_RELAXED);
+  if (first > page) return false;
+  *run = {arena, first, __atomic_load_n(&arena->info[first].next, __ATOMIC_RELAXED)};
+  return page - first < run->count;
+}
+
 // The object of a run, from its start to the end of the pages.
 struct Extent {
   char* object;
@@ -80,6 +93,17 @@ inline Extent ExtentOf(const Run& run) {
   return {run.address() + before, run.bytes() - before, info.slack};
 }
 
+// Of the object of a run. (In the shadow it would take a page, for want of others near.)
+inline uint8_t* StateOf(const Run& run) { return internal::InfoOf(run).state; }
+
+// Of an object that may begin at the address, which lies below the high mark of the space.
+inline uint8_t* StateOf(const void* address) {
+  uint8_t* const shadow = space.ShadowOf(address);
+  if (LoadShadow(shadow) != 0) [[likely]] return shadow;
+  Run run;
+  return FindRun(address, &run) && ExtentOf(run).object == address ? StateOf(run) : shadow;
+}
+
 // `before`: bytes of the run before the object, less than a system page.
 inline void SetExtent(const Run& run, size_t before, size_t request) {
   PageInfo& info = internal::InfoOf(run);
@@ -87,25 +111,6 @@ inline void SetExtent(const Run& run, size_t before, size_t request) {
   info.slack = static_cast<uint32_t>(run.bytes() - before - request);
   const Extent extent = ExtentOf(run);
   if (extent.slack > 0) SetCheckBytes(extent.object, extent.size, extent.slack);
-}
-
-// From so many pages on, moving them is cheaper than copying them to a run that waited, and wiping.
-inline constexpr Pages kLeastMoved = PagesFor(1 * kMiB);
-
-// Pages that are promoted are known by their addresses.
-inline bool MayMovePages() {
-  return promoted_pages.bytes.load(std::memory_order_relaxed) == 0;
-}
-
-// Moves the first pages of one run to another. Between guarded runs only: moved in among slabs they
-// would stay a mapping of their own (vm.max_map_count).
-inline bool MovePages(const Run& from, const Run& to, size_t length) {
-  if (EdgesOf(from) != Edges::kGuarded || EdgesOf(to) != Edges::kGuarded ||
-      os::Relocate(from.address(), length, to.address(), to.bytes()) != 0) {
-    return false;
-  }
-  if (to.bytes() >= kLeastHuge) os::PreferHugePages(to.address(), to.bytes());
-  return true;
 }
 
 }  // namespace secure_alloc

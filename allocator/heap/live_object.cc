@@ -43,14 +43,13 @@ enum class Wanted { kFree, kUse };
   Fault(FaultKind::kInvalidFree, caller);
 }
 
-// The shadow of a live object of ours. Null outside the space.
-uint8_t* ShadowOfLive(const void* object, Wanted wanted, const void* caller) {
+// The state of a live object of ours, which for a slot is its shadow. Null outside the space.
+uint8_t* StateOfLive(const void* object, Wanted wanted, const void* caller) {
   if (!space.Contains(Address(object))) return nullptr;
-  const uint64_t granule = space.GranuleIndex(Address(object));
-  if (granule >= space.granules()) FaultNotLive(object, wanted, caller);
-  uint8_t* const shadow = space.shadow(granule);
-  if ((LoadShadow(shadow) & kLive) == 0) FaultNotLive(object, wanted, caller);
-  return shadow;
+  if (space.GranuleIndex(Address(object)) >= space.granules()) FaultNotLive(object, wanted, caller);
+  uint8_t* const state = StateOf(object);
+  if ((LoadShadow(state) & kLive) == 0) FaultNotLive(object, wanted, caller);
+  return state;
 }
 
 void CheckSlot(const void* object, const uint8_t* shadow, size_t slot_size, const void* caller) {
@@ -62,7 +61,7 @@ void CheckSlot(const void* object, const uint8_t* shadow, size_t slot_size, cons
 }  // namespace
 
 bool FreeChecked(void* object, const void* caller) {
-  uint8_t* const shadow = ShadowOfLive(object, Wanted::kFree, caller);
+  uint8_t* const shadow = StateOfLive(object, Wanted::kFree, caller);
   if (shadow == nullptr) return false;
   const uint8_t state = LoadShadow(shadow);
   const unsigned bin = BinOf(object, state & ~kLive);
@@ -87,7 +86,7 @@ bool FreeChecked(void* object, const void* caller) {
 }
 
 size_t ObjectSize(const void* object) {
-  const uint8_t* const shadow = space.ShadowOf(object);
+  const uint8_t* const shadow = StateOf(object);
   if (IsZeroSize(BinOf(object, LoadShadow(shadow) & ~kLive))) return 0;
   const Arena& arena = *space.OwnerOf(Address(object));
   // A forgotten object has lost its bin; its arena's records have not.
@@ -98,7 +97,7 @@ size_t ObjectSize(const void* object) {
 }
 
 bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
-  const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
+  const uint8_t* const shadow = StateOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return false;
   const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   // A forgotten object was a secret.
@@ -116,7 +115,7 @@ bool Inspect(const void* object, const void* caller, ObjectInfo* info) {
 }
 
 bool TryResize(void* object, size_t request, const void* caller) {
-  uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
+  uint8_t* const shadow = StateOfLive(object, Wanted::kUse, caller);
   const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   if (IsZeroSize(bin) || bin == kForgottenBin || request == 0) return false;
   const os::KeyOpened opened(KeyOf(object, bin));
@@ -134,13 +133,13 @@ bool TryResize(void* object, size_t request, const void* caller) {
 }
 
 void* TryMove(void* object, size_t request) {
-  const unsigned bin = LoadShadow(space.ShadowOf(object)) & ~kLive;
+  const unsigned bin = LoadShadow(StateOf(object)) & ~kLive;
   if (bin != kOrdinaryBins + kLargeClass) return nullptr;
   return ordinary_heap.MoveLarge(object, LargeRequest::Growing(request));
 }
 
 int SetAccess(void* object, Access access, const void* caller) {
-  const uint8_t* const shadow = ShadowOfLive(object, Wanted::kUse, caller);
+  const uint8_t* const shadow = StateOfLive(object, Wanted::kUse, caller);
   if (shadow == nullptr) return EINVAL;
   const unsigned bin = BinOf(object, LoadShadow(shadow) & ~kLive);
   if (!IsLarge(bin)) return EINVAL;

@@ -24,7 +24,7 @@ void RepairSlot(char* slot, size_t size) {
 
 void RepairLarge(const Run& run) {
   const Extent extent = ExtentOf(run);
-  if ((LoadShadow(space.ShadowOf(extent.object)) & kLive) == 0) {
+  if ((LoadShadow(StateOf(run)) & kLive) == 0) {
     if (!IsZeroLong(run.address(), run.bytes())) WipeLong(run.address(), run.bytes());
   } else if (extent.slack > 0) {
     RepairObject(extent.object, extent.size, extent.slack);
@@ -39,10 +39,16 @@ void RepairSecretsAfterFork(PageHeap& pages) SA_NO_THREAD_SAFETY {
   pages.ForEachArena(RepairArena);
 }
 
+void ForgetObject(uint8_t* state) {
+  if ((LoadShadow(state) & kLive) != 0) StoreShadow(state, kLive | kForgottenBin);
+}
+
 void ForgetObjects(void* address, size_t length) {
   uint8_t* const begin = space.ShadowOf(address);
-  for (uint8_t* at = begin; at < begin + (length >> kGranuleShift); ++at) {
-    if ((LoadShadow(at) & kLive) != 0) StoreShadow(at, kLive | kForgottenBin);
+  for (uint8_t* at = begin; at < begin + (length >> kGranuleShift); ++at) ForgetObject(at);
+  char* const end = static_cast<char*>(address) + length;
+  for (char* page = static_cast<char*>(address); page < end; page += kPageSize) {
+    if (Run run; FindRun(page, &run) && run.address() == page) ForgetObject(StateOf(run));
   }
 }
 

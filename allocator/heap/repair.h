@@ -18,5 +18,7 @@ void RepairSecretsAfterFork(PageHeap& pages);
 // from now on.
 void ForgetObjects(void* address, size_t length);
 void ForgetObjects(Arena* arena);
+// The same for one object, by its state; nothing if it is not live.
+void ForgetObject(uint8_t* state);
 
 }  // namespace secure_alloc

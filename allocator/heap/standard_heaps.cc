@@ -21,16 +21,19 @@ constexpr PageHeapPolicy kLargePages = {.first_step = PagesFor(kMiB),
                                         .record_pages = PagesFor(64 * kMiB),
                                         .arena_pages = PagesFor(64 * kMiB),
                                         .kept_empty = PagesFor(64 * kMiB),
-                                        .kept_dirty = 0};
+                                        .kept_dirty = 0,
+                                        .file_pages = 0,
+                                        .shadowed = false};
 constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .last_step = PagesFor(1 * kMiB),
                                            .record_pages = 1u << kSecretSlabs.min_order,
                                            .arena_pages = PagesFor(kSpanSize),
                                            .kept_empty = PagesFor(kSpanSize),
                                            .kept_dirty = 0};
-// Freed large runs that wait for reuse: what a few buffers of a program need and no
-// more, so that peak memory stays near what is live. Secret pages are scarcer.
-constexpr size_t kQueuedBytes = 8 * kMiB;
+// Freed large runs that wait for reuse: what a buffer that grows to a MiB by doubling leaves
+// behind, or two of a MiB, and no more, so that peak memory stays near what is live. Longer ones
+// gather pages. Secret pages are scarcer.
+constexpr size_t kQueuedBytes = 2688 * kKiB;
 constexpr size_t kMostQueuedBytes = 64 * kMiB;
 constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 

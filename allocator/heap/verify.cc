@@ -6,19 +6,19 @@
 namespace secure_alloc {
 namespace {
 
-bool IsLive(const void* object) { return (LoadShadow(space.ShadowOf(object)) & kLive) != 0; }
+bool IsLive(const uint8_t* state) { return (LoadShadow(state) & kLive) != 0; }
 
 void CheckArena(Arena& arena) {
   WalkArena(
       arena,
       [](const char* slot, size_t size) {
-        if (IsLive(slot) && !CheckBytesHold(slot, size, LoadSlack(space.ShadowOf(slot)))) {
+        const uint8_t* const shadow = space.ShadowOf(slot);
+        if (IsLive(shadow) && !CheckBytesHold(slot, size, LoadSlack(shadow))) {
           Fault(FaultKind::kOverflow, nullptr);
         }
       },
       [](const Run& run) {
-        const char* const object = ExtentOf(run).object;
-        if (IsLive(object)) LargeStore::CheckIntact(object, nullptr);
+        if (IsLive(StateOf(run))) LargeStore::CheckIntact(ExtentOf(run).object, nullptr);
       });
 }
 

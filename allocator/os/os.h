@@ -57,7 +57,7 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int Move(void* from, void* to, size_t length);
 // Moves private pages to the start of others of ours, all of which become one mapping, and leaves
 // an empty mapping of the same kind behind. On failure both are as before. EFAULT: what moves is
-// several mappings. EINVAL: Linux before 5.7.
+// several mappings. EAGAIN: it is locked, and would become longer. EINVAL: Linux before 5.7.
 [[nodiscard]] int Relocate(void* from, size_t length, void* to, size_t new_length);
 // 0 if a sandbox lets Move() through.
 [[nodiscard]] int TryMove();

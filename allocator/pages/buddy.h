@@ -34,7 +34,9 @@ struct PageInfo {
   uint8_t order;   // free head: log2 of its pages; first page of a large run: LargeStore's
   bool prepared : 1;  // the source has made this page ready for use
   bool in_copy : 1;   // and it is ready in the copy for a child; see PageHeap
+  bool seam;       // page of a large run: a mapping of its own may begin here; LargeStore's
   uint16_t start;  // first page of a large run: granules before the object
+  uint8_t state[2];  // first page of a large run: what a slot has in its shadow
 };
 
 // Relaxed: who owns a run says more of its pages (a slab) without the lock under which others

@@ -133,7 +133,7 @@ void PageHeap::GivePages(Arena* arena, Pages first, Pages count) {
   }
   const Buddy::FreeRun merged = arena->buddy.Give(first, count);
   CountUnused(*arena, count);
-  if (merged.order >= kShadowDropOrder && !growth_sealed()) {
+  if (policy_.shadowed && merged.order >= kShadowDropOrder && !growth_sealed()) {
     space.DropShadow(arena->AddressOf(merged.first), BytesOf(Pages{1} << merged.order));
   }
   arena->exhausted = false;

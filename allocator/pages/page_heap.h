@@ -56,6 +56,7 @@ struct PageHeapPolicy {
   Pages kept_dirty = 0;  // free pages of other arenas that keep their memory, or a quarter of what
                          // is in use; 0: all do
   Pages file_pages = 0;  // an arena is made of files of so many pages, a power of two; 0: of one
+  bool shadowed = true;  // its objects have a shadow, which goes back with long free runs
 };
 
 class PageHeap {

@@ -27,7 +27,7 @@ bool PageHeap::TryTakeWhole(Pages count, size_t alignment, Run* run, int* error)
     if (refusal == 0) {
       CountFallback(rung, *error);
       record_.faulted_pages.Add(count);
-      arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, false, 0};
+      arena->info[0] = {0, count, 0, PageKind::kLarge, 0, true, false, false, 0, {}};
       Enlist(arena);
       *run = {arena, 0, count};
       return true;
@@ -128,7 +128,7 @@ bool PageHeap::TrySplit(Run* run, Pages count, Run* rest) {
     info[page].prepared = !again;
   }
   for (Pages page = rest->first; page < end; ++page) info[page].first = rest->first;
-  info[rest->first] = {rest->first, rest->count, 0, PageKind::kLarge, 0, true, false, 0};
+  info[rest->first] = {rest->first, rest->count, 0, PageKind::kLarge, 0, true, false, false, 0, {}};
   info[run->first].next = count;
   run->count = count;
   return true;

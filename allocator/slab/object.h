@@ -3,6 +3,8 @@
 //   slot:    [ asked bytes | check | zeros ... | check ]   (one and the same if slack is 1)
 //   shadow:  granule 0: live bit | mark     1, 2: slack      others: 0
 //
+// Large objects have live bit and mark in PageInfo, and a shadow of zeros.
+//
 // The slack (slot size - asked size, 1 to 2^13) is kept less one: six bits in the
 // second shadow byte, with bit 6 set seven more in the third. None of them has the
 // top bit, so no granule but a live object's first ever looks live.

@@ -6,6 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <iterator>
+#include <thread>
+
+#include "allocator/entry/entry.h"
 #include "secure_alloc/secure_alloc.h"
 
 namespace {
@@ -39,6 +44,29 @@ TEST(Query, OrdinaryMemoryOfOthersIsPlainAndDumped) {
   const int variable = 0;
   EXPECT_EQ(Ask(&variable), (Answer{SECALLOC_PLAIN, kYes}));
   EXPECT_EQ(Ask(Page() + 100), (Answer{SECALLOC_PLAIN, kYes}));
+}
+
+// Who asks about an address may do so while another thread frees what lies there.
+TEST(Query, ObjectsMayComeAndGoMeanwhile) {
+  constexpr size_t kSize = 2000000;
+  constexpr secure_alloc::entry::Call kPublic = {0, nullptr};
+  std::atomic<char*> places[4] = {};
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    for (int i = 0; i < 5000; ++i) {
+      for (auto& place : places) {
+        place = static_cast<char*>(secure_alloc::entry::Allocate(kSize, kPublic));
+      }
+      for (auto& place : places) secure_alloc::entry::Free(place, kPublic);
+    }
+    done = true;
+  });
+  for (size_t i = 0; !done; ++i) {
+    const char* const start = places[i % std::size(places)];
+    secalloc_info info;
+    if (start != nullptr) EXPECT_EQ(secalloc_query(start + kSize / 2, &info), 0);
+  }
+  other.join();
 }
 
 TEST(Query, FilesAreDumpedByTheProcessesFilter) {

@@ -7,6 +7,7 @@
 
 #include "allocator/heap/live_object.h"
 #include "allocator/heap/standard_heaps.h"
+#include "allocator/os/os.h"
 #include "tests/unit/heap/objects.h"
 #include "tests/unit/seed.h"
 
@@ -26,11 +27,18 @@ class Move : public testing::Test {
     ASSERT_TRUE(entry::Start());
     entry::Trim();
   }
-  static Object New(size_t size, entry::Call call) {
+  static Object New(size_t size, entry::Call call = kPublic) {
     bool was_zero = false;
     const Object object = test::Make(size, 3, call, &was_zero);
     EXPECT_TRUE(was_zero);
     return object;
+  }
+  // They wait: as many bytes as were live at once may.
+  static std::vector<Object> FreeAtOnce(size_t count, size_t size) {
+    std::vector<Object> objects;
+    for (size_t i = 0; i < count; ++i) objects.push_back(New(size));
+    for (const Object& object : objects) entry::Free(object.bytes, kPublic);
+    return objects;
   }
 };
 
@@ -106,6 +114,92 @@ TEST_F(Move, ALongerObjectTakesThePagesOfAShorterOne) {
   entry::Free(longer, kPublic);
 }
 
+TEST_F(Move, ALongObjectGathersThePagesOfSeveral) {
+  FreeAtOnce(5, kSize);
+  unsigned char* const gathered =
+      static_cast<unsigned char*>(entry::Allocate(4 * kSize, kPublic));
+  ASSERT_NE(gathered, nullptr);
+  EXPECT_EQ(Resident({gathered, 4 * kSize}), 4 * kSize / kPageSize);
+  EXPECT_GE(ordinary_heap.large().seams(), 3u);
+  EXPECT_TRUE(AreZero(gathered, 4 * kSize));
+  entry::Free(gathered, kPublic);
+  entry::Trim();
+  EXPECT_EQ(ordinary_heap.large().seams(), 0u);
+}
+
+TEST_F(Move, WhatWasGatheredMovesOn) {
+  FreeAtOnce(5, kSize);
+  Object object = New(4 * kSize);
+  ASSERT_GE(ordinary_heap.large().seams(), 3u);
+  object.bytes = static_cast<unsigned char*>(entry::Resize(object.bytes, 9 * kSize, kPublic));
+  ASSERT_NE(object.bytes, nullptr);
+  EXPECT_TRUE(object.IsIntact(4 * kSize));
+  EXPECT_TRUE(AreZero(object.bytes + 4 * kSize, 5 * kSize));
+  entry::Free(object.bytes, kPublic);
+}
+
+TEST_F(Move, ASeamWhereARunIsCutIsForgotten) {
+  constexpr size_t kPiece = 512 * kKiB;
+  FreeAtOnce(5, kPiece);
+  const Object gathered = New(4 * kPiece);
+  ASSERT_GE(ordinary_heap.large().seams(), 3u);
+  entry::Trim();
+  const Object live = New(4 * kSize);  // So much may wait.
+  const Object newest = New(kPiece / 4);
+  entry::Free(gathered.bytes, kPublic);
+  entry::Free(newest.bytes, kPublic);
+  // With the guards behind it, it is as long as what was moved first.
+  const Object first = New(kPiece - 2 * BytesOf(SystemPage()));
+  EXPECT_EQ(first.bytes, gathered.bytes);
+  entry::Free(first.bytes, kPublic);
+  entry::Free(live.bytes, kPublic);
+  entry::Trim();
+  EXPECT_EQ(ordinary_heap.large().seams(), 0u);
+}
+
+// The kernel allows so many mappings, of which most are the program's.
+TEST_F(Move, SeamsAreLimited) {
+  constexpr size_t kPiece = 256 * kKiB;
+  std::vector<void*> objects;
+  for (int round = 0; round < 700; ++round) {
+    FreeAtOnce(9, kPiece);
+    unsigned char* const object =
+        static_cast<unsigned char*>(entry::Allocate(8 * kPiece, kPublic));
+    ASSERT_NE(object, nullptr);
+    ASSERT_TRUE(AreZero(object, 8 * kPiece));
+    objects.push_back(object);
+    ASSERT_EQ(madvise(object, 8 * kPiece, MADV_DONTNEED), 0);
+    ASSERT_LE(ordinary_heap.large().seams(), 4096u);
+  }
+  EXPECT_GT(ordinary_heap.large().seams(), 4000u);
+  for (void* const object : objects) entry::Free(object, kPublic);
+  entry::Trim();
+  EXPECT_EQ(ordinary_heap.large().seams(), 0u);
+}
+
+// As much memory is in use as there was at most.
+TEST_F(Move, GivesBackWhatMayWaitNoLonger) {
+  constexpr size_t kCount = 12;
+  char* freed[kCount];
+  const auto waiting = [&freed] {
+    return std::count_if(freed, freed + kCount, [](char* object) {
+      unsigned char in_core = 0;
+      return mincore(object + kSize / 2, 1, &in_core) == 0 && (in_core & 1) != 0;
+    });
+  };
+  // What was live before is forgotten, what will be is not.
+  ordinary_heap.large().GiveBackStale(os::Milliseconds() + 1000);
+  for (char*& object : freed) object = static_cast<char*>(entry::Allocate(kSize, kPublic));
+  for (char* const object : freed) object[kSize / 2] = 1;
+  for (char* const object : freed) entry::Free(object, kPublic);
+  ASSERT_GT(waiting(), 9);
+  const Object object = New(BytesOf(kLeastMoved));
+  void* const moved = TryMove(object.bytes, 10 * kSize);
+  ASSERT_NE(moved, nullptr);
+  EXPECT_LE(waiting(), 3);
+  entry::Free(moved, kPublic);
+}
+
 using MoveDeathTest = Move;
 
 TEST_F(MoveDeathTest, AWriteIntoARunIsSeenWhenItsPagesMove) {
@@ -114,6 +208,15 @@ TEST_F(MoveDeathTest, AWriteIntoARunIsSeenWhenItsPagesMove) {
   freed.bytes[5 * kSize] = 1;
   EXPECT_EXIT(entry::Allocate(9 * kSize, kPublic), testing::KilledBySignal(SIGABRT), "");
   freed.bytes[5 * kSize] = 0;
+}
+
+TEST_F(MoveDeathTest, AWriteIntoOneOfSeveralRunsIsSeen) {
+  for (const Object& freed : FreeAtOnce(5, kSize)) {
+    freed.bytes[kSize / 2] = 1;
+    EXPECT_EXIT(entry::Allocate(5 * kSize - 5 * kPageSize, kPublic),
+                testing::KilledBySignal(SIGABRT), "");
+    freed.bytes[kSize / 2] = 0;
+  }
 }
 
 TEST_F(MoveDeathTest, TheOldPlaceFaults) {

@@ -202,7 +202,7 @@ TEST(Buddy, DoesNotMergeBeyondItsLastPage) {
   buddy.Init(info.data(), 1024);
   info[1024] = {.first = Buddy::kNone, .next = Buddy::kNone, .slack = 0,
                 .kind = PageKind::kFreeHead, .order = 10, .prepared = false, .in_copy = false,
-                .start = 0};
+                .seam = false, .start = 0, .state = {}};
   // Another's, and by its looks the buddy of all of ours.
   buddy.Give(0, 1024);
   EXPECT_EQ(buddy.free_runs(10), 1u);
