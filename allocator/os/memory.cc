@@ -145,6 +145,10 @@ int KeepFromChildren(void* address, size_t length) {
 
 void PreferHugePages(void* address, size_t length) { (void)Advise(address, length, MADV_HUGEPAGE); }
 
+void AvoidHugePages(void* address, size_t length) {
+  (void)Advise(address, length, MADV_NOHUGEPAGE);
+}
+
 void Populate(void* address, size_t length) {
   constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
   (void)Advise(address, length, kPopulateWrite);

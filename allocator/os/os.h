@@ -65,6 +65,8 @@ void SetDumped(void* address, size_t length, bool dumped);
 [[nodiscard]] int KeepFromChildren(void* address, size_t length);
 // For long ranges that will be used: fewer page faults, where the kernel likes.
 void PreferHugePages(void* address, size_t length);
+// Takes that back: else the kernel, which likes them, fills in what Discard() gave back of them.
+void AvoidHugePages(void* address, size_t length);
 // Makes private pages exist before they are touched, at the price of one call; where it can't
 // be had they come one by one.
 void Populate(void* address, size_t length);

@@ -151,6 +151,7 @@ void PageHeap::PurgeIfDue() {
   dirty_pages_ = 0;
   for (Arena* const arena : arenas_) {
     if (arena->whole) continue;
+    os::AvoidHugePages(arena->AddressOf(0), arena->bytes());
     for (Pages page = 0; page < arena->grown;) {
       const PageInfo& info = arena->info[page];
       const Pages count = KindOf(info) == PageKind::kFreeHead ? Pages{1} << info.order : 1;
