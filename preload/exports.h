@@ -20,14 +20,11 @@
 
 namespace secure_alloc {
 
-// malloc for a caller whose rule is not at hand.
-[[gnu::noinline]] void* AllocateForUnknown(size_t size, const void* caller);
-
-// As malloc(3). Every call in here is a tail call: the fast path saves no register.
-[[gnu::always_inline]] inline void* AllocateFor(size_t size, const void* caller) {
+// Null: the slow path looks again. That is a tail call, so that this one saves no register.
+[[gnu::always_inline]] inline void* AllocateInlineFor(const void* caller, size_t size) {
   unsigned domain;
-  if (!rules::Lookup(caller, &domain)) [[unlikely]] return AllocateForUnknown(size, caller);
-  return entry::Allocate(size, {domain, caller});
+  if (!rules::Lookup(caller, &domain)) [[unlikely]] return nullptr;
+  return AllocateInline(size, domain);
 }
 
 }  // namespace secure_alloc

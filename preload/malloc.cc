@@ -11,20 +11,36 @@
 
 using namespace secure_alloc;
 
-namespace secure_alloc {
+namespace {
 
-void* AllocateForUnknown(size_t size, const void* caller) {
-  return entry::AllocateSlow(size, {rules::DomainOfSlow(caller, size), caller});
+[[gnu::noinline]] void* AllocateSlowFor(const void* caller, size_t size) {
+  return entry::AllocateSlow(size, {rules::DomainOf(caller, size), caller});
 }
 
-}  // namespace secure_alloc
+[[gnu::noinline]] void* AllocateArraySlowFor(const void* caller, size_t count, size_t size) {
+  return entry::AllocateArray(count, size, {rules::DomainOf(caller, count * size), caller});
+}
 
-SA_EXPORT void* malloc(size_t size) { return AllocateFor(size, __builtin_return_address(0)); }
+}  // namespace
 
-SA_EXPORT void free(void* ptr) { entry::Free(ptr, SA_CALL_OF_ANY_DOMAIN); }
+SA_EXPORT void* malloc(size_t size) {
+  const void* const caller = __builtin_return_address(0);
+  if (void* const object = AllocateInlineFor(caller, size)) [[likely]] return object;
+  return AllocateSlowFor(caller, size);
+}
+
+SA_EXPORT void free(void* ptr) {
+  if (!FreeInline(ptr)) [[unlikely]] entry::FreeSlow(ptr, SA_CALL_OF_ANY_DOMAIN);
+}
 
 SA_EXPORT void* calloc(size_t count, size_t size) {
-  return entry::AllocateArray(count, size, SA_CALL(count * size));
+  const void* const caller = __builtin_return_address(0);
+  size_t total;
+  if (!__builtin_mul_overflow(count, size, &total)) [[likely]] {
+    // All memory is zero here.
+    if (void* const object = AllocateInlineFor(caller, total)) [[likely]] return object;
+  }
+  return AllocateArraySlowFor(caller, count, size);
 }
 
 SA_EXPORT void* realloc(void* ptr, size_t size) { return entry::Resize(ptr, size, SA_CALL(size)); }
@@ -81,7 +97,9 @@ SA_EXPORT size_t malloc_usable_size(void* ptr) {
 
 // C23.
 SA_EXPORT void free_sized(void* ptr, size_t size) {
-  entry::FreeSized(ptr, size, SA_CALL_OF_ANY_DOMAIN);
+  if (!FreeInline(ptr, size)) [[unlikely]] {
+    entry::FreeSizedSlow(ptr, size, SA_CALL_OF_ANY_DOMAIN);
+  }
 }
 
 SA_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) {
@@ -91,7 +109,8 @@ SA_EXPORT void free_aligned_sized(void* ptr, size_t alignment, size_t size) {
 
 // OpenBSD: concealed memory is what the secret domain is for.
 SA_EXPORT void* malloc_conceal(size_t size) {
-  return entry::Allocate(size, {kSecretBins, __builtin_return_address(0)});
+  if (void* const object = AllocateInline(size, kSecretBins)) [[likely]] return object;
+  return entry::AllocateSlow(size, {kSecretBins, __builtin_return_address(0)});
 }
 
 SA_EXPORT void* calloc_conceal(size_t count, size_t size) {

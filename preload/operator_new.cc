@@ -39,8 +39,7 @@ bool CallNewHandler() {
   os::Abort();
 }
 
-[[gnu::noinline]] void* NewSlow(size_t alignment, size_t size, bool may_throw,
-                                entry::Call call) {
+void* NewAligned(size_t alignment, size_t size, bool may_throw, entry::Call call) {
   do {
     if (void* const object = entry::AllocateAligned(alignment, size, call)) {
       if (keeps_forms) SetForm(object, call.form);
@@ -51,15 +50,21 @@ bool CallNewHandler() {
   return nullptr;
 }
 
-inline void* New(size_t size, bool may_throw, entry::Call call) {
-  if (void* const object = AllocateInline(size, call.first_bin)) [[likely]] return object;
-  return NewSlow(1, size, may_throw, call);
+[[gnu::noinline]] void* NewSlow(const void* caller, size_t size, bool may_throw, Form form) {
+  return NewAligned(1, size, may_throw, {rules::DomainOf(caller, size), caller, form});
+}
+
+[[gnu::always_inline]] inline void* New(const void* caller, size_t size, bool may_throw,
+                                        Form form) {
+  if (void* const object = AllocateInlineFor(caller, size)) [[likely]] return object;
+  return NewSlow(caller, size, may_throw, form);
 }
 
 }  // namespace
 
 #define SA_NEW [[gnu::visibility("default")]] void*
 #define SA_DELETE [[gnu::visibility("default")]] void
+#define SA_CALLER __builtin_return_address(0)
 
 // Who calls, and by which form. `n`: the bytes it asks for.
 #define SA_ONE(n) SA_CALL_OF(n, Form::kNew)
@@ -67,28 +72,40 @@ inline void* New(size_t size, bool may_throw, entry::Call call) {
 #define SA_ANY_ONE SA_CALL_OF_ANY_DOMAIN_OF(Form::kNew)
 #define SA_ANY_ARRAY SA_CALL_OF_ANY_DOMAIN_OF(Form::kNewArray)
 
-SA_NEW operator new(size_t n) { return New(n, true, SA_ONE(n)); }
-SA_NEW operator new[](size_t n) { return New(n, true, SA_ARRAY(n)); }
-SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, false, SA_ONE(n)); }
+SA_NEW operator new(size_t n) { return New(SA_CALLER, n, true, Form::kNew); }
+SA_NEW operator new[](size_t n) { return New(SA_CALLER, n, true, Form::kNewArray); }
+SA_NEW operator new(size_t n, const std::nothrow_t&) noexcept {
+  return New(SA_CALLER, n, false, Form::kNew);
+}
 SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept {
-  return New(n, false, SA_ARRAY(n));
+  return New(SA_CALLER, n, false, Form::kNewArray);
 }
 
-SA_NEW operator new(size_t n, std::align_val_t a) { return NewSlow(size_t(a), n, true, SA_ONE(n)); }
+SA_NEW operator new(size_t n, std::align_val_t a) {
+  return NewAligned(size_t(a), n, true, SA_ONE(n));
+}
 SA_NEW operator new[](size_t n, std::align_val_t a) {
-  return NewSlow(size_t(a), n, true, SA_ARRAY(n));
+  return NewAligned(size_t(a), n, true, SA_ARRAY(n));
 }
 SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_ONE(n));
+  return NewAligned(size_t(a), n, false, SA_ONE(n));
 }
 SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewSlow(size_t(a), n, false, SA_ARRAY(n));
+  return NewAligned(size_t(a), n, false, SA_ARRAY(n));
 }
 
-SA_DELETE operator delete(void* p) noexcept { entry::Free(p, SA_ANY_ONE); }
-SA_DELETE operator delete[](void* p) noexcept { entry::Free(p, SA_ANY_ARRAY); }
-SA_DELETE operator delete(void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ONE); }
-SA_DELETE operator delete[](void* p, size_t n) noexcept { entry::FreeSized(p, n, SA_ANY_ARRAY); }
+SA_DELETE operator delete(void* p) noexcept {
+  if (!FreeInline(p)) [[unlikely]] entry::FreeSlow(p, SA_ANY_ONE);
+}
+SA_DELETE operator delete[](void* p) noexcept {
+  if (!FreeInline(p)) [[unlikely]] entry::FreeSlow(p, SA_ANY_ARRAY);
+}
+SA_DELETE operator delete(void* p, size_t n) noexcept {
+  if (!FreeInline(p, n)) [[unlikely]] entry::FreeSizedSlow(p, n, SA_ANY_ONE);
+}
+SA_DELETE operator delete[](void* p, size_t n) noexcept {
+  if (!FreeInline(p, n)) [[unlikely]] entry::FreeSizedSlow(p, n, SA_ANY_ARRAY);
+}
 
 // What the other forms are told besides is not needed: they are the same functions.
 #ifndef __clang__

@@ -23,7 +23,7 @@ inline constexpr unsigned kEntries = 1024;
 inline constexpr unsigned kCodePageShift = 12;
 
 // Page number << 8 | first bin. Relaxed: an entry is one word, right or not there.
-extern constinit std::atomic<uint64_t> table[kEntries];
+[[gnu::visibility("hidden")]] extern constinit std::atomic<uint64_t> table[kEntries];
 
 // At load, once the options are known.
 void Prepare();

@@ -28,7 +28,8 @@ bool GrowthIsLocked() { return (LockedDown() & kLockGrowth) != 0; }
 
 SA_EXPORT void* secalloc_malloc(size_t size) {
   SA_REDIRECT(malloc, size);
-  return entry::Allocate(size, SA_SECRET_CALL);
+  if (void* const object = AllocateInline(size, kSecretBins)) [[likely]] return object;
+  return entry::AllocateSlow(size, SA_SECRET_CALL);
 }
 
 SA_EXPORT void* secalloc_calloc(size_t count, size_t size) {
@@ -48,7 +49,7 @@ SA_EXPORT void* secalloc_aligned_alloc(size_t alignment, size_t size) {
 
 SA_EXPORT void secalloc_free(void* ptr) {
   SA_REDIRECT(free, ptr);
-  entry::Free(ptr, SA_SECRET_CALL);
+  if (!FreeInline(ptr)) [[unlikely]] entry::FreeSlow(ptr, SA_SECRET_CALL);
 }
 
 SA_EXPORT size_t secalloc_usable_size(const void* ptr) {

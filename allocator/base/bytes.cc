@@ -9,10 +9,11 @@
 #endif
 
 #include "allocator/base/bits.h"
+#include "allocator/base/vector.h"
 
 namespace secure_alloc {
 
-constinit size_t last_inline_byte = kInlineBytes - 1;
+constinit size_t last_inline_byte = 0;
 
 #if defined(__x86_64__)
 namespace {
@@ -38,10 +39,11 @@ constexpr unsigned kSavedHalves = 6;
 }  // namespace
 #endif
 
-void FindWideVectors() {
+void FindInlineCode() {
 #if defined(__x86_64__)
-  if (ProcessorHasAvx2()) last_inline_byte = kWideInlineBytes - 1;
+  if (!ProcessorHasAvx2()) return;
 #endif
+  last_inline_byte = internal::kInlineBytes - 1;
 }
 
 void WipeBytes(void* address, size_t length) {
@@ -90,7 +92,7 @@ bool IsZeroByVectors(const char* at, const char* end) {
 bool IsZeroLong(const void* address, size_t length) {
   const char* const begin = static_cast<const char*>(address);
 #if defined(__x86_64__)
-  if (HasWideVectors()) return IsZeroAvx2(begin, begin + length);
+  if (last_inline_byte > 0) return IsZeroAvx2(begin, begin + length);
 #endif
   return IsZeroByVectors(begin, begin + length);
 }
@@ -128,7 +130,7 @@ char* SkipZeroByVectors(char* at, char* end) {
 
 char* SkipZero(char* at, char* end) {
 #if defined(__x86_64__)
-  if (HasWideVectors()) return SkipZeroAvx2(at, end);
+  if (last_inline_byte > 0) return SkipZeroAvx2(at, end);
 #endif
   return SkipZeroByVectors(at, end);
 }

@@ -28,24 +28,23 @@ struct Call {
   const void* caller;
 };
 
+// For what AllocateInline() and FreeInline() refuse. An exported function asks those first, and
+// reads its caller's address only for these: the fast path has no register to spare for it.
 void* AllocateSlow(size_t size, Call call);
+// Null is fine; errno stays.
 void FreeSlow(void* object, Call call);
+// Faults if the object was not allocated with this size.
 void FreeSizedSlow(void* object, size_t size, Call call);
 
-[[gnu::always_inline]] inline void* Allocate(size_t size, Call call) {
-  if (void* const object = AllocateInline(size, call.first_bin)) [[likely]] return object;
-  return AllocateSlow(size, call);
+// The two as one.
+inline void* Allocate(size_t size, Call call) {
+  void* const object = AllocateInline(size, call.first_bin);
+  return object != nullptr ? object : AllocateSlow(size, call);
+}
+inline void Free(void* object, Call call) {
+  if (!FreeInline(object)) FreeSlow(object, call);
 }
 
-// Null is fine; errno stays.
-[[gnu::always_inline]] inline void Free(void* object, Call call) {
-  if (!FreeInline(object)) [[unlikely]] FreeSlow(object, call);
-}
-
-// Faults if the object was not allocated with this size.
-[[gnu::always_inline]] inline void FreeSized(void* object, size_t size, Call call) {
-  if (!FreeInline(object, size)) [[unlikely]] FreeSizedSlow(object, size, call);
-}
 
 // Zeroed, as all memory here; ENOMEM if the product overflows.
 void* AllocateArray(size_t count, size_t size, Call call);

@@ -55,7 +55,7 @@ Stage StartLocked() {
   check_key = RandomWord() | 1;
   ParseOptions(OptionsText(), &options);
   keeps_forms = options.mismatch;
-  FindWideVectors();
+  FindInlineCode();
   InitStandardHeaps();
   ConfigureSecretDomain(options);
   process_record.process.Set(os::ProcessId());

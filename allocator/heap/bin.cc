@@ -106,7 +106,7 @@ bool Bin::Refill(unsigned bin, PageHeap& pages, CacheBin& cache, RandomBits& ran
   const unsigned target = cache.NextRefill();
   const unsigned count = cache.count();
   if (count >= target) return true;
-  const unsigned taken = Take(bin, pages, cache.top, target - count, random, error);
+  const unsigned taken = Take(bin, pages, cache.top(), target - count, random, error);
   cache.SetCount(count + taken);
   // When memory is short the reserve is better than nothing.
   return count + taken > 0;

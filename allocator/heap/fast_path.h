@@ -13,24 +13,23 @@ namespace secure_alloc {
 // How slots are checked and wiped: by inlined code only, so that nothing but the slow path is
 // ever called, and no larger ones; or any, by functions if need be.
 enum class Reach { kInline, kAll };
-static_assert(SlotSizeOf(ComputeClass(kInlineBytes - 1)) == kInlineBytes);
-static_assert(SlotSizeOf(ComputeClass(kWideInlineBytes - 1)) == kWideInlineBytes);
+static_assert(SlotSizeOf(ComputeClass(internal::kInlineBytes - 1)) == internal::kInlineBytes);
 
 // Makes a free slot, which its shadow has as `mark`, an object of `request` bytes.
 template <Reach kReach = Reach::kAll>
 [[gnu::always_inline]] inline void* HandOut(void* slot, unsigned mark, size_t slot_size,
                                             size_t request) {
-  char* const object = static_cast<char*>(slot);
-  uint8_t* const shadow = space.ShadowOf(object);
+  uint8_t* const shadow = space.ShadowOf(slot);
   if (LoadShadow(shadow) != mark) [[unlikely]] Fault(FaultKind::kDoubleFree, nullptr);
-  const bool is_zero = kReach == Reach::kInline ? IsZeroInline(object, slot_size)
-                                                : IsZero(object, slot_size);
+  const bool is_zero = kReach == Reach::kInline ? IsZeroInline(slot, slot_size)
+                                                : IsZero(slot, slot_size);
   if (!is_zero) [[unlikely]] Fault(FaultKind::kWriteAfterFree, nullptr);
   const size_t slack = slot_size - request;
   StoreSlack(shadow, slack);
-  SetCheckBytes(object, slot_size, slack);
+  SetCheckBytes(static_cast<char*>(slot), slot_size, slack);
   SetLive(shadow, mark);
-  return object;
+  if (slot == nullptr) __builtin_unreachable();  // Callers need not look.
+  return slot;
 }
 
 // Null: take the slow path. first_bin: kOrdinaryBins or kSecretBins.
@@ -39,7 +38,7 @@ template <Reach kReach = Reach::kAll>
   const unsigned bin = ClassOf(request) + first_bin;
   CacheBin& cache = thread_cache->bins[bin];
   if (!cache.CanTake()) [[unlikely]] return nullptr;
-  return HandOut(cache.Take(), bin, cache.slot_size, request);
+  return HandOut(cache.Take(), bin, cache.slot_size(), request);
 }
 
 // The same for what fits a slot within the inline reach.
@@ -48,7 +47,7 @@ template <Reach kReach = Reach::kAll>
   const unsigned bin = internal::kClassTable[request / 16] + first_bin;
   CacheBin& cache = thread_cache->bins[bin];
   if (!cache.CanTake()) [[unlikely]] return nullptr;
-  return HandOut<Reach::kInline>(cache.Take(), bin, cache.slot_size, request);
+  return HandOut<Reach::kInline>(cache.Take(), bin, cache.slot_size(), request);
 }
 
 // Of a long slot what was asked for and the check bytes: the rest is zero, or that is seen when
@@ -68,18 +67,20 @@ template <Reach kReach, typename... Size>
   const uint64_t granule = space.GranuleIndex(Address(object));
   if (granule >= space.granules()) [[unlikely]] return false;
   uint8_t* const shadow = space.shadow(granule);
-  const uint8_t state = LoadShadow(shadow);
-  const size_t slot_size = kLiveSlotSize[state];
-  const size_t most = kReach == Reach::kInline ? last_inline_byte : kMaxSlot - 1;
-  if (slot_size - 1 > most) [[unlikely]] return false;  // Zero, not live, wraps around.
+  const unsigned state = LoadShadow(shadow);
+  const unsigned mark = state & ~kLive;
+  const size_t last_byte = kLiveLastByte[state];  // Above all if it is not live.
+  if (last_byte > (kReach == Reach::kInline ? last_inline_byte : kMaxSlot - 1)) [[unlikely]]
+    return false;
+  const size_t slot_size = last_byte + 1;
   const size_t slack = LoadSlack(shadow);
   if ((... || (slot_size - slack != size))) [[unlikely]] return false;
   if (!CheckBytesHold(static_cast<const char*>(object), slot_size, slack)) [[unlikely]]
     return false;
   ThreadCache& cache = *thread_cache;
-  CacheBin& bin = cache.bins[state & ~kLive];
+  CacheBin& bin = cache.bins[mark];
   if (!bin.CanGive()) [[unlikely]] return false;
-  StoreShadow(shadow, static_cast<uint8_t>(state & ~kLive));
+  StoreShadow(shadow, static_cast<uint8_t>(mark));
   kReach == Reach::kInline ? WipeInline(object, slot_size) : WipeSlot(object, slot_size, slack);
   bin.Give(object, cache.random);
   return true;

@@ -74,7 +74,7 @@ void* Heap::AllocateSmall(size_t request, unsigned bin, int* error) {
       Pace(1);
     }
     // Beyond the reserve, or of it when memory is short.
-    return HandOut(*--cached.top, bin, cached.slot_size, request);
+    return HandOut(cached.TakeAny(), bin, cached.slot_size(), request);
   }
   void* slot = nullptr;
   const bool taken = TryShards(0, bin - first_bin_, [&](Bin& shared) {
@@ -137,7 +137,7 @@ void Heap::GiveSlow(unsigned bin, ThreadCache& cache, void* slot) {
   CacheBin& cached = cache.bins[bin];
   if (cached.count() == cached.capacity()) {
     FlushCached(bin - first_bin_, cached, cached.capacity() / 2);
-  } else if (cached.count() < cached.reserve) {
+  } else if (cached.count() < cached.reserve()) {
     // Company for the slot to come, so that it is not next; without memory it goes alone.
     int error;
     (void)Refill(bin, cache, &error);

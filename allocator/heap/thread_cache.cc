@@ -63,13 +63,15 @@ ThreadCache* NewCache() {
   void** array = reinterpret_cast<void**>(mapping + RoundUp(sizeof(ThreadCache), 64));
   for (unsigned bin = 0; bin < kCachedBins; ++bin) {
     const SlabShape& shape = kShapes[bin];
+    if (shape.slot_size == 0) continue;
     void** const floor = array + shape.cache_reserve;
     array += shape.cache_capacity;
-    cache->bins[bin] = {.top = floor - shape.cache_reserve,
-                        .floor = floor,
-                        .room = static_cast<uint16_t>((array - floor) * sizeof(void*)),
-                        .slot_size = shape.slot_size,
-                        .reserve = shape.cache_reserve};
+    CacheBin& cached = cache->bins[bin];
+    cached = {.floor = floor,
+              .room = static_cast<uint16_t>(array - floor),
+              .last_byte = static_cast<uint16_t>(shape.slot_size - 1),
+              .last_of_reserve = static_cast<uint8_t>(shape.cache_reserve - 1)};
+    cached.SetCount(0);
   }
   return cache;
 }
@@ -80,7 +82,7 @@ ThreadCache* FindCache() {
   for (ThreadCache* cache = registry.all; cache != nullptr; cache = cache->next) {
     if (!cache->attached) {
       cache->attached = true;
-      for (CacheBin& bin : cache->bins) bin.refill = 0;
+      for (CacheBin& bin : cache->bins) bin.refills = 0;
       return cache;
     }
   }

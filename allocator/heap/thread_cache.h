@@ -5,7 +5,7 @@
 //
 // Invariants
 // 1. A cached slot is dead by its shadow, zero, and in no slab's bitmap.
-// 2. `top` is raised after the slot is stored, and refill and flush change the array only under
+// 2. `above` is raised after the slot is stored, and refill and flush change the array only under
 //    the lock of a shard's bin, all of which fork holds: a child forked in between may lose a
 //    slot, never have it twice.
 // Owned by one thread. A forked child's only thread takes over those of the others.
@@ -25,57 +25,67 @@
 
 namespace secure_alloc {
 
-struct CacheBin {
-  void** top = nullptr;    // behind the last slot
-  void** floor = nullptr;  // the reserve lies below
-  uint16_t room = 0;       // bytes of the array from the floor on
-  uint16_t refill = 0;     // slots that the last refill was for: each is for twice as many, so
-                           // that a thread with few objects keeps few slots
-  uint16_t slot_size = 0;
-  uint16_t reserve = 0;    // slots; a power of two
+struct alignas(16) CacheBin {
+  void** floor = nullptr;       // in the array: the reserve lies below
+  int16_t above = 0;            // slots above the floor; below zero: missing in the reserve
+  uint16_t room = 0;            // for slots above it
+  uint16_t last_byte = 0;       // of a slot
+  uint8_t last_of_reserve = 0;  // one less than it has slots, a power of two
+  uint8_t refills = 0;  // for fewer slots than there may be: each is for twice as many, so that a
+                        // thread with few objects keeps few slots
 
-  bool CanTake() const { return top > floor; }
+  size_t slot_size() const { return last_byte + size_t{1}; }
+  bool CanTake() const { return above > 0; }
   // The reserve is there, and a place above it: one comparison for both.
-  bool CanGive() const { return Address(top) - Address(floor) < room; }
+  bool CanGive() const { return static_cast<uint16_t>(above) < room; }
 
   // Only after CanTake().
   void* Take() {
-    void** const last = top - 1;
-    __atomic_store_n(&top, last, __ATOMIC_RELAXED);
-    __builtin_prefetch(last[-1], 1);  // What the next allocation of this bin will get.
-    return *last;
+    const ptrdiff_t count = above;
+    __atomic_store_n(&above, static_cast<int16_t>(count - 1), __ATOMIC_RELAXED);
+    __builtin_prefetch(floor[count - 2], 1);  // What the next allocation of this bin will get.
+    return floor[count - 1];
   }
-  // Only after CanGive(). Among `reserve` places only, for the CPU's caches.
+  // Only after CanGive(). Among as many places as the reserve has, for the CPU's caches.
   void Give(void* slot, RandomBits& random) {
-    void** const place = top - 1 - random.Masked(reserve - 1u);
+    void** const top = floor + above;
+    void** const place = top - 1 - random.Masked(last_of_reserve);
     *top = *place;
     *place = slot;
     __atomic_signal_fence(__ATOMIC_RELEASE);  // Invariant 2, against the compiler.
-    ++top;
+    ++above;
   }
 
   // For the slow paths.
-  void** bottom() const { return floor - reserve; }
-  unsigned count() const { return static_cast<unsigned>(top - bottom()); }
-  unsigned capacity() const { return reserve + room / sizeof(void*); }
-  void SetCount(unsigned count) { top = bottom() + count; }
+  void* TakeAny() { return floor[--above]; }  // If there is one: of the reserve, too.
+  unsigned reserve() const { return last_of_reserve + 1u; }
+  void** bottom() const { return floor - reserve(); }
+  void** top() const { return floor + above; }
+  unsigned count() const { return static_cast<unsigned>(above + static_cast<int>(reserve())); }
+  unsigned capacity() const { return reserve() + room; }
+  void SetCount(unsigned count) {
+    above = static_cast<int16_t>(static_cast<int>(count) - static_cast<int>(reserve()));
+  }
   // How many slots to fill it up to now.
   unsigned NextRefill() {
-    const unsigned most = std::max(capacity() / 2, reserve + 1u);
-    refill = static_cast<uint16_t>(std::clamp(2u * refill, reserve + 1u, most));
-    return refill;
+    const unsigned most = std::max(capacity() / 2, reserve() + 1);
+    const unsigned wanted = (reserve() + 1) << refills;
+    if (wanted >= most) return most;
+    ++refills;
+    return wanted;
   }
 };
+static_assert(sizeof(CacheBin) == 16);
 
 struct ThreadCache {
-  RandomBits random;
   CacheBin bins[kCachedBins];
-  ThreadCache* next = nullptr;  // in the list of all
+  RandomBits random;
   unsigned number = 0;          // from 0, of all
+  ThreadCache* next = nullptr;  // in the list of all
   bool attached = false;        // belongs to a thread
 };
 
-extern constinit thread_local ThreadCache* thread_cache;
+[[gnu::visibility("hidden")]] extern constinit thread_local ThreadCache* thread_cache;
 extern constinit ThreadCache no_cache;
 
 // Gives this thread its cache; false if there is no memory, or the thread is ending.

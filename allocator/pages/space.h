@@ -91,6 +91,6 @@ class Space {
   size_t first_free_ SA_GUARDED_BY(mutex_) = 0;  // no free span below it
 };
 
-extern constinit Space space;
+[[gnu::visibility("hidden")]] extern constinit Space space;
 
 }  // namespace secure_alloc

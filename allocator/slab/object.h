@@ -17,6 +17,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,7 +29,8 @@ namespace secure_alloc {
 
 inline constexpr uint8_t kLive = 0x80;
 
-extern constinit uint64_t check_key;  // odd; set once before the first object
+// Odd; set once before the first object.
+[[gnu::visibility("hidden")]] extern constinit uint64_t check_key;
 
 // Never zero: a stray terminator is the classic overflow by one.
 inline uint8_t CheckByte(const void* object) {
@@ -53,9 +55,9 @@ inline void StoreSlack(uint8_t* shadow, size_t slack) {
   if (stored < 0x40) [[likely]] {
     shadow[1] = static_cast<uint8_t>(stored);
   } else {
-    const uint8_t both[2] = {static_cast<uint8_t>(0x40 | (stored & 0x3F)),
-                             static_cast<uint8_t>(stored >> 6)};
-    __builtin_memcpy(shadow + 1, both, sizeof both);  // One store.
+    static_assert(std::endian::native == std::endian::little);
+    const uint16_t both = static_cast<uint16_t>(0x40 | (stored & 0x3F) | stored >> 6 << 8);
+    __builtin_memcpy(shadow + 1, &both, sizeof both);  // One store.
   }
 }
 
@@ -70,17 +72,15 @@ inline constexpr size_t kMaxSlack = size_t{1} << 13;
 
 inline void SetCheckBytes(char* object, size_t slot_size, size_t slack) {
   const uint8_t check = CheckByte(object);
-  char* const end = object + slot_size;
-  *reinterpret_cast<uint8_t*>(end - slack) = check;
-  *reinterpret_cast<uint8_t*>(end - 1) = check;
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(object);
+  bytes[slot_size - slack] = check;
+  bytes[slot_size - 1] = check;
 }
 
 inline bool CheckBytesHold(const char* object, size_t slot_size, size_t slack) {
   const uint8_t check = CheckByte(object);
-  const char* const end = object + slot_size;
-  const uint8_t behind = *reinterpret_cast<const uint8_t*>(end - slack);
-  const uint8_t last = *reinterpret_cast<const uint8_t*>(end - 1);
-  return ((behind ^ check) | (last ^ check)) == 0;
+  const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(object);
+  return ((bytes[slot_size - slack] ^ check) | (bytes[slot_size - 1] ^ check)) == 0;
 }
 
 // Another slack for a live object, which stays whole at every moment: `store` stores the new one,

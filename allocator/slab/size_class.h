@@ -96,11 +96,12 @@ constexpr auto MakeClassTable() {
   return table;
 }
 
-// By shadow byte: the slot size of a live object that thread caches take, else 0.
-constexpr auto MakeLiveSlotTable() {
-  std::array<uint16_t, 256> table = {};
+// By shadow byte: the last byte in the slot of a live object that thread caches take, else more.
+constexpr auto MakeLiveTable() {
+  std::array<uint16_t, 256> table;
+  table.fill(UINT16_MAX);
   for (unsigned c = kFirstClass; c < kClasses; ++c) {
-    table[0x80 + c] = table[0x80 + kSecretBins + c] = static_cast<uint16_t>(SlotSizeOf(c));
+    table[0x80 + c] = table[0x80 + kSecretBins + c] = static_cast<uint16_t>(SlotSizeOf(c) - 1);
   }
   return table;
 }
@@ -109,7 +110,7 @@ inline constexpr auto kClassTable = MakeClassTable();
 
 }  // namespace internal
 
-inline constexpr auto kLiveSlotSize = internal::MakeLiveSlotTable();
+inline constexpr auto kLiveLastByte = internal::MakeLiveTable();
 
 inline unsigned ClassOf(size_t request) {
   if (request <= internal::kTableRequests) [[likely]] return internal::kClassTable[request / 16];

@@ -24,8 +24,8 @@ void* Slot(uintptr_t number) { return reinterpret_cast<void*>(number * 64); }
 struct TestBin : CacheBin {
   explicit TestBin(unsigned count) {
     floor = slots.data() + kReserve;
-    room = (kCapacity - kReserve) * sizeof(void*);
-    reserve = kReserve;
+    room = kCapacity - kReserve;
+    last_of_reserve = kReserve - 1;
     SetCount(count);
     for (unsigned i = 0; i < count; ++i) slots[i] = Slot(i + 1);
   }
@@ -38,7 +38,7 @@ TEST(CacheBin, AGivenSlotIsNeverNext) {
   TestBin bin(kReserve + 1);
   for (uintptr_t number = 100; bin.CanGive(); ++number) {
     bin.Give(Slot(number), random);
-    ASSERT_NE(bin.top[-1], Slot(number));
+    ASSERT_NE(bin.top()[-1], Slot(number));
   }
   EXPECT_EQ(bin.count(), kCapacity);
   EXPECT_EQ(std::set<void*>(bin.slots.begin(), bin.slots.begin() + kCapacity).size(), kCapacity)

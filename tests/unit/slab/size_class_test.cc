@@ -112,12 +112,13 @@ TEST(MarkOfBin, TellsTheBinsOfThreadCachesAndWhatIsOfACreatedDomain) {
   EXPECT_EQ(MarkOfBin(kDomainBins + kLargeClass), kDomainLargeMark);
 }
 
-TEST(LiveSlotSize, KnowsLiveSlabObjectsAndNothingElse) {
+TEST(LiveLastByte, KnowsLiveSlabObjectsAndNothingElse) {
   for (unsigned state = 0; state < 256; ++state) {
     const unsigned bin = state & 0x7F, size_class = ClassOfBin(bin);
     const bool is_live_slot = (state & 0x80) != 0 && bin < kCachedBins &&
                               size_class >= kFirstClass && size_class < kClasses;
-    EXPECT_EQ(kLiveSlotSize[state], is_live_slot ? SlotSizeOf(size_class) : 0) << state;
+    const size_t last_byte = is_live_slot ? SlotSizeOf(size_class) - 1 : UINT16_MAX;
+    EXPECT_EQ(kLiveLastByte[state], last_byte) << state;
   }
 }
 
