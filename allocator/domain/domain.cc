@@ -79,12 +79,12 @@ void Domain::TellFallbacks() {
   }
 }
 
-void* Domain::AllocateGrowing(size_t request) {
+void* Domain::AllocateResized(size_t old_size, size_t request) {
   // Pages of the secret domain are charged and faulted in, used or not.
   if (this != &public_domain || request <= kMaxSlabRequest || IsImpossible(request, 1))
     return nullptr;
   int error;
-  return heap_.large().Allocate(LargeRequest::Growing(request), &error);
+  return heap_.large().Allocate(LargeRequest::Resized(old_size, request), &error);
 }
 
 int Domain::ReserveObjects(size_t request, size_t count) {

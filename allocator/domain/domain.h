@@ -26,9 +26,9 @@ class Domain {
   // The same with pages to itself: see Heap. Never less protected than the domain.
   [[nodiscard]] void* AllocateOwnPages(size_t request, size_t alignment, bool at_end);
 
-  // The same for an object that is growing and will go on: with room to do so in place,
-  // where that costs address space only. Null: try Allocate().
-  [[nodiscard]] void* AllocateGrowing(size_t request);
+  // The same for an object that is resized: with room to grow in place, where that costs address
+  // space only. Null: try Allocate().
+  [[nodiscard]] void* AllocateResized(size_t old_size, size_t request);
 
   // See Heap and PageHeap.
   [[nodiscard]] int ReserveObjects(size_t request, size_t count);

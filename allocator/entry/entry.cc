@@ -39,7 +39,7 @@ const Peer& PeerOf(FaultKind doubt, const void* caller) {
 // Moves to a new object on behalf of `call`; the old one is freed.
 void* Move(void* object, size_t old_size, size_t size, Call call) {
   void* fresh = nullptr;
-  if (size > old_size && !ServedByPeer(call)) fresh = DomainFor(call).AllocateGrowing(size);
+  if (!ServedByPeer(call)) fresh = DomainFor(call).AllocateResized(old_size, size);
   if (fresh == nullptr) fresh = AllocateSlow(size, call);
   if (fresh == nullptr) return nullptr;
   std::memcpy(fresh, object, std::min(old_size, size));
@@ -128,7 +128,7 @@ void* Resize(void* object, size_t size, Call call) {
   if (!moves_up && TryResize(object, size, call.caller)) return object;
   if (moves_up) {
     (void)SetAccess(object, Access::kReadWrite, call.caller);
-  } else if (void* const moved = peer == nullptr ? TryMove(object, size) : nullptr) {
+  } else if (void* const moved = peer == nullptr ? TryMove(object, info.size, size) : nullptr) {
     return moved;
   }
   void* const moved =

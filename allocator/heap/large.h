@@ -37,8 +37,12 @@ namespace secure_alloc {
 inline constexpr uint64_t kPatience = 50;
 
 struct LargeRequest {
-  // For an object that is growing and will go on.
-  static constexpr LargeRequest Growing(size_t size) { return {.size = size, .room = size / 4}; }
+  // For an object that is resized. One that grows by little will go on; one that doubles has no use
+  // for room to do so in place.
+  static constexpr LargeRequest Resized(size_t old_size, size_t size) {
+    const bool by_little = size > old_size && size - old_size < old_size / 2;
+    return {.size = size, .room = by_little ? size / 4 : 0};
+  }
 
   size_t size;
   size_t alignment = kPageSize;

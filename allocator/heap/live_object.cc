@@ -132,10 +132,10 @@ bool TryResize(void* object, size_t request, const void* caller) {
   return true;
 }
 
-void* TryMove(void* object, size_t request) {
+void* TryMove(void* object, size_t old_size, size_t request) {
   const unsigned bin = LoadShadow(StateOf(object)) & ~kLive;
   if (bin != kOrdinaryBins + kLargeClass) return nullptr;
-  return ordinary_heap.MoveLarge(object, LargeRequest::Growing(request));
+  return ordinary_heap.MoveLarge(object, LargeRequest::Resized(old_size, request));
 }
 
 int SetAccess(void* object, Access access, const void* caller) {

@@ -29,7 +29,7 @@ size_t ObjectSize(const void* object);
 
 // Changes the size of a live object of the ordinary heap by moving its pages; null if it must be
 // copied.
-[[nodiscard]] void* TryMove(void* object, size_t request);
+[[nodiscard]] void* TryMove(void* object, size_t old_size, size_t request);
 
 // Changes the asked size in place; false if the object must move.
 [[nodiscard]] bool TryResize(void* object, size_t request, const void* caller);

@@ -31,9 +31,9 @@ constexpr PageHeapPolicy kZeroSizePages = {.first_step = PagesFor(64 * kKiB),
                                            .kept_empty = PagesFor(kSpanSize),
                                            .kept_dirty = 0};
 // Freed large runs that wait for reuse: what a buffer that grows to a MiB by doubling leaves
-// behind, or two of a MiB, and no more, so that peak memory stays near what is live. Longer ones
-// gather pages. Secret pages are scarcer.
-constexpr size_t kQueuedBytes = 2688 * kKiB;
+// behind, or two of a MiB with their check bytes, and no more, so that peak memory stays near what
+// is live. Longer ones gather pages. Secret pages are scarcer.
+constexpr size_t kQueuedBytes = 2064 * kKiB;
 constexpr size_t kMostQueuedBytes = 64 * kMiB;
 constexpr size_t kQueuedSecretBytes = 256 * kKiB;
 

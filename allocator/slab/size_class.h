@@ -154,7 +154,7 @@ struct SlabPolicy {
 };
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
-    .min_slots = 4, .min_order = 2, .cache_bytes = 64 * kKiB,
+    .min_slots = 4, .min_order = 2, .cache_bytes = 32 * kKiB,
     .max_cached = 512, .min_cached = 6, .max_reserve = 8, .reserve_share = 3,
     .row_bytes = 2 * kKiB};
 inline constexpr SlabPolicy kSecretSlabs = {

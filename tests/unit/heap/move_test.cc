@@ -47,7 +47,7 @@ TEST_F(Move, KeepsContentsAndWipesTheTail) {
   Object object = New(kSize, kPublic);
   for (int step = 0; step < 100; ++step) {
     const size_t size = BytesOf(kLeastMoved) + random() % (3 * kSize);
-    void* const moved = TryMove(object.bytes, size);
+    void* const moved = TryMove(object.bytes, object.size, size);
     ASSERT_NE(moved, nullptr);
     ASSERT_NE(moved, object.bytes);
     object.bytes = static_cast<unsigned char*>(moved);
@@ -68,11 +68,11 @@ TEST_F(Move, KeepsContentsAndWipesTheTail) {
 TEST_F(Move, OnlyOrdinaryLargeObjectsAndNotToASmallSize) {
   for (const auto& [size, call] : {std::pair{kSize, kSecret}, {size_t{1000}, kPublic}}) {
     const Object object = New(size, call);
-    EXPECT_EQ(TryMove(object.bytes, 2 * kSize), nullptr);
+    EXPECT_EQ(TryMove(object.bytes, object.size, 2 * kSize), nullptr);
     entry::Free(object.bytes, call);
   }
   const Object object = New(kSize, kPublic);
-  EXPECT_EQ(TryMove(object.bytes, 40000), nullptr);
+  EXPECT_EQ(TryMove(object.bytes, object.size, 40000), nullptr);
   EXPECT_TRUE(object.IsIntact(kSize));
   entry::Free(object.bytes, kPublic);
 }
@@ -194,7 +194,7 @@ TEST_F(Move, GivesBackWhatMayWaitNoLonger) {
   for (char* const object : freed) entry::Free(object, kPublic);
   ASSERT_GT(waiting(), 9);
   const Object object = New(BytesOf(kLeastMoved));
-  void* const moved = TryMove(object.bytes, 10 * kSize);
+  void* const moved = TryMove(object.bytes, object.size, 10 * kSize);
   ASSERT_NE(moved, nullptr);
   EXPECT_LE(waiting(), 3);
   entry::Free(moved, kPublic);
@@ -221,7 +221,7 @@ TEST_F(MoveDeathTest, AWriteIntoOneOfSeveralRunsIsSeen) {
 
 TEST_F(MoveDeathTest, TheOldPlaceFaults) {
   const Object object = New(kSize, kPublic);
-  void* const moved = TryMove(object.bytes, 2 * kSize);
+  void* const moved = TryMove(object.bytes, object.size, 2 * kSize);
   ASSERT_NE(moved, nullptr);
   EXPECT_EXIT(*const_cast<volatile unsigned char*>(object.bytes) = 1,
               testing::KilledBySignal(SIGSEGV), "");
@@ -231,7 +231,8 @@ TEST_F(MoveDeathTest, TheOldPlaceFaults) {
 
 TEST_F(MoveDeathTest, AnOverflowIsSeenBehindTheNewEnd) {
   const Object object = New(kSize, kPublic);
-  unsigned char* const moved = static_cast<unsigned char*>(TryMove(object.bytes, 2 * kSize));
+  void* const where = TryMove(object.bytes, object.size, 2 * kSize);
+  unsigned char* const moved = static_cast<unsigned char*>(where);
   ASSERT_NE(moved, nullptr);
   volatile unsigned char& check = moved[2 * kSize];
   const unsigned char was = check;
