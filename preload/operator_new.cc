@@ -2,6 +2,7 @@
 // must not get it, and one in C++ has its own, which is asked to throw.
 #include <dlfcn.h>
 
+#include <cstdint>
 #include <new>
 
 #include "allocator/base/text.h"
@@ -13,20 +14,17 @@ using namespace secure_alloc;
 namespace {
 
 // A function of the C++ library, wherever it was loaded; null without it.
-void* FromCxxLibrary(const char* name) {
-  if (void* const found = dlsym(RTLD_DEFAULT, name)) return found;
+void* FromCxxLibrary(const char* name, void* scope = RTLD_DEFAULT) {
+  if (void* const found = dlsym(scope, name)) return found;
   void* const library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
   return library != nullptr ? dlsym(library, name) : nullptr;
 }
 
 using NewHandler = void (*)();
 
-// Calls the program's new-handler; false if it has none.
-bool CallNewHandler() {
+NewHandler CurrentNewHandler() {
   const auto get = reinterpret_cast<NewHandler (*)()>(FromCxxLibrary("_ZSt15get_new_handlerv"));
-  const NewHandler handler = get != nullptr ? get() : nullptr;
-  if (handler != nullptr) handler();
-  return handler != nullptr;
+  return get != nullptr ? get() : nullptr;
 }
 
 [[noreturn]] void ThrowBadAlloc() {
@@ -39,18 +37,58 @@ bool CallNewHandler() {
   os::Abort();
 }
 
+struct Request {
+  size_t alignment;
+  size_t size;
+  entry::Call call;
+
+  void* Try() const {
+    void* const object = entry::AllocateAligned(alignment, size, call);
+    if (object != nullptr && keeps_forms) SetForm(object, call.form);
+    return object;
+  }
+};
+
+void* NewOrThrow(const Request& request) {
+  for (;;) {
+    if (void* const object = request.Try()) return object;
+    const NewHandler handler = CurrentNewHandler();
+    if (handler == nullptr) ThrowBadAlloc();
+    handler();
+  }
+}
+
+// What a handler throws must not leave a function that is noexcept, and nothing here can catch it.
+// The C++ library's own nothrow form can: it asks ours that throws, for a size that nobody gets,
+// which serves the request found here.
+constexpr size_t kRequestSize = SIZE_MAX;
+constinit thread_local const Request* postponed = nullptr;
+
+void* NewOrNull(const Request& request) {
+  if (void* const object = request.Try()) return object;
+  if (CurrentNewHandler() == nullptr) return nullptr;
+  void* const library_form = FromCxxLibrary("_ZnwmRKSt9nothrow_t", RTLD_NEXT);
+  if (library_form == nullptr) return nullptr;
+  postponed = &request;
+  void* const object = reinterpret_cast<void* (*)(size_t, const std::nothrow_t&)>(library_form)(
+      kRequestSize, std::nothrow_t());
+  // Libraries before GCC 9 ask malloc.
+  const bool was_served = postponed == nullptr;
+  postponed = nullptr;
+  return was_served ? object : request.Try();
+}
+
 void* NewAligned(size_t alignment, size_t size, bool may_throw, entry::Call call) {
-  do {
-    if (void* const object = entry::AllocateAligned(alignment, size, call)) {
-      if (keeps_forms) SetForm(object, call.form);
-      return object;
-    }
-  } while (CallNewHandler());
-  if (may_throw) ThrowBadAlloc();
-  return nullptr;
+  const Request request = {alignment, size, call};
+  return may_throw ? NewOrThrow(request) : NewOrNull(request);
 }
 
 [[gnu::noinline]] void* NewSlow(const void* caller, size_t size, bool may_throw, Form form) {
+  if (size == kRequestSize && postponed != nullptr) {
+    const Request request = *postponed;
+    postponed = nullptr;
+    return NewOrThrow(request);
+  }
   return NewAligned(1, size, may_throw, {rules::DomainOf(caller, size), caller, form});
 }
 

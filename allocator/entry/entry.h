@@ -45,7 +45,6 @@ inline void Free(void* object, Call call) {
   if (!FreeInline(object)) FreeSlow(object, call);
 }
 
-
 // Zeroed, as all memory here; ENOMEM if the product overflows.
 void* AllocateArray(size_t count, size_t size, Call call);
 // As realloc(3) of glibc: size 0 frees. The object stays in its domain, or moves up to the
