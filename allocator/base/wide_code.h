@@ -12,6 +12,11 @@ namespace secure_alloc::internal {
 
 inline constexpr size_t kInlineBytes = 2064;
 
+// All of them lose their upper halves.
+#define SA_VECTORS                                                                           \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+      "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+
 // For 32 to 128 bytes without a branch: a vector at each end and two within, as far from the ends
 // as the range is long. Distances from the begin.
 struct Inner {
@@ -66,7 +71,7 @@ struct Wiping {
                  :
                  : [begin] "r"(begin), [first] "r"(inner.first), [second] "r"(inner.second),
                    [length] "r"(length)
-                 : "xmm0", "memory");
+                 : "memory", SA_VECTORS);
   }
 
   template <size_t kCount>
@@ -77,7 +82,7 @@ struct Wiping {
                  "vzeroupper"
                  :
                  : [begin] "r"(begin), [tail] "r"(begin + length - kCount * 32), [count] "i"(kCount)
-                 : "xmm0", "memory");
+                 : "memory", SA_VECTORS);
   }
 
   [[gnu::always_inline]] static void Row(char* begin, size_t length) {
@@ -89,7 +94,7 @@ struct Wiping {
                  :
                  : [begin] "r"(begin), [length] "r"(length), [behind] "r"(BytesOfAligned(length)),
                    [most] "i"(kAligned)
-                 : "r10", "r11", "xmm0", "memory", "cc");
+                 : "r10", "r11", "cc", "memory", SA_VECTORS);
   }
 };
 
@@ -109,7 +114,7 @@ struct Checking {
              :
              : [begin] "r"(begin), [first] "r"(inner.first), [second] "r"(inner.second),
                [length] "r"(length)
-             : "xmm0", "memory", "cc"
+             : "cc", "memory", SA_VECTORS
              : written);
     return true;
   written:
@@ -125,7 +130,7 @@ struct Checking {
              "vpor %%ymm1, %%ymm0, %%ymm0\n\t" SA_JUMP_UNLESS_ZERO
              :
              : [begin] "r"(begin), [tail] "r"(begin + length - kCount * 32), [count] "i"(kCount)
-             : "xmm0", "xmm1", "memory", "cc"
+             : "cc", "memory", SA_VECTORS
              : written);
     return true;
   written:
@@ -141,7 +146,7 @@ struct Checking {
              :
              : [begin] "r"(begin), [length] "r"(length), [behind] "r"(BytesOfAligned(length)),
                [most] "i"(kAligned)
-             : "r10", "r11", "xmm0", "xmm1", "memory", "cc"
+             : "r10", "r11", "cc", "memory", SA_VECTORS
              : written);
     return true;
   written:
@@ -149,6 +154,7 @@ struct Checking {
   }
 };
 
+#undef SA_VECTORS
 #undef SA_ENDS
 #undef SA_INTO_ROW
 #undef SA_NEXT

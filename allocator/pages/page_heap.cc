@@ -151,11 +151,13 @@ void PageHeap::PurgeIfDue() {
   dirty_pages_ = 0;
   for (Arena* const arena : arenas_) {
     if (arena->whole) continue;
-    os::AvoidHugePages(arena->AddressOf(0), arena->bytes());
+    bool purged = false;
     for (Pages page = 0; page < arena->grown;) {
       const PageInfo& info = arena->info[page];
       const Pages count = KindOf(info) == PageKind::kFreeHead ? Pages{1} << info.order : 1;
       if (count >= kLeastPurged) {
+        if (!purged) os::AvoidHugePages(arena->AddressOf(0), arena->bytes());
+        purged = true;
         SA_CHECK(os::Discard(arena->AddressOf(page), BytesOf(count)) == 0);
       }
       page += count;
