@@ -30,6 +30,7 @@ def layer(name, deps = [], **kwargs):
         srcs = native.glob(["*.cc"]),
         hdrs = native.glob(["*.h"]),
         copts = ALLOCATOR_COPTS,
+        linkstatic = True,  # Its symbols are hidden.
         deps = deps,
         visibility = [package + ":__subpackages__" for package in _packages_above(name)] +
                      ["//tests:__subpackages__", "//bench:__subpackages__", "//allocator:__pkg__",
