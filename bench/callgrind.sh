@@ -10,12 +10,17 @@
 count_pairs() {
   local profile="$1" library="$2" log
   log="$(mktemp)"
-  LD_PRELOAD="${library}" valgrind --tool=callgrind "--callgrind-out-file=${profile}" \
+  if LD_PRELOAD="${library}" valgrind --tool=callgrind "--callgrind-out-file=${profile}" \
     --dump-instr=yes --compress-pos=no --compress-strings=no \
-    --soname-synonyms=somalloc=nouserintercepts "${@:3}" 2>"${log}" >&2 || true
-  sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "${log}" | grep . ||
-    { cat "${log}" >&2; echo "callgrind counted nothing for '$*'; see above" >&2; return 1; }
-  rm -f "${log}"
+    --soname-synonyms=somalloc=nouserintercepts "${@:3}" 2>"${log}" >&2 &&
+    sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "${log}" | grep .; then
+    rm -f "${log}"
+  else
+    cat "${log}" >&2
+    rm -f "${log}"
+    echo "callgrind can't count '$*'; see above" >&2
+    return 1
+  fi
 }
 
 # Two counts differ by the pairs between them; the first pairs, which fill caches, are in both.
