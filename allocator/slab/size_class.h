@@ -145,21 +145,20 @@ inline constexpr unsigned kMaxSlots = 512;
 struct SlabPolicy {
   unsigned min_slots;
   unsigned min_order;
-  size_t cache_bytes;
+  size_t cache_bytes;    // in a thread cache; more where it would not be twice the reserve
   unsigned max_cached;
-  unsigned min_cached;
+  size_t reserve_bytes;  // in its reserve; but two slots at least
   unsigned max_reserve;
-  unsigned reserve_share;  // the reserve is at most this part of the cache, less than half
   size_t row_bytes;        // up to 64 of the smallest slots
 };
 
 inline constexpr SlabPolicy kOrdinarySlabs = {
     .min_slots = 4, .min_order = 2, .cache_bytes = 32 * kKiB,
-    .max_cached = 512, .min_cached = 6, .max_reserve = 8, .reserve_share = 3,
+    .max_cached = 512, .reserve_bytes = 21 * kKiB, .max_reserve = 8,
     .row_bytes = 2 * kKiB};
 inline constexpr SlabPolicy kSecretSlabs = {
     .min_slots = 4, .min_order = 0, .cache_bytes = 4 * kKiB,
-    .max_cached = 64, .min_cached = 6, .max_reserve = 4, .reserve_share = 3, .row_bytes = 0};
+    .max_cached = 64, .reserve_bytes = 1344, .max_reserve = 4, .row_bytes = 0};
 
 constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
   const size_t slot = SlotSizeOf(size_class);
@@ -170,13 +169,10 @@ constexpr SlabShape MakeShape(unsigned size_class, const SlabPolicy& policy) {
     ++order;
   }
   const size_t slots = (kPageSize << order) / slot;
-  const size_t fitting = policy.cache_bytes / slot;
-  const size_t capacity = fitting < policy.min_cached   ? policy.min_cached
-                          : fitting > policy.max_cached ? policy.max_cached
-                                                        : fitting;
-  size_t reserve = 1;
-  const size_t most = std::min<size_t>(policy.max_reserve, capacity / policy.reserve_share);
-  while (reserve * 2 <= most) reserve *= 2;
+  const size_t reserve = std::bit_floor(
+      std::clamp<size_t>(policy.reserve_bytes / slot, 2, policy.max_reserve));
+  const size_t capacity =
+      std::clamp<size_t>(policy.cache_bytes / slot, 2 * reserve + 2, policy.max_cached);
   const size_t row = std::max<size_t>(std::bit_floor(policy.row_bytes / slot), 1);
   return {.slot_size = static_cast<uint16_t>(slot),
           .order = static_cast<uint8_t>(order),
