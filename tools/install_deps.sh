@@ -24,6 +24,9 @@ TEST=(botan bpftrace bsdutils clang clang-tidy cmake coreutils curl dropbear-bin
   lighttpd-mod-wolfssl linux-perf lua5.4 mandoc nginx-light openssh-client openssh-server openssl
   perl pkg-config postgresql procps python3 redis-server redis-tools sqlite3 stunnel4 util-linux
   valgrind zsh)
+# Where there is no such program yet: another source's serves as well, and Debian's nodejs can't
+# stand beside that.
+declare -A TOOLS=([go]=golang-go [node]=nodejs [rustc]=rustc)
 VM=(busybox-static openssl python3 qemu-system-x86 util-linux)
 declare -A SERVICES=([lighttpd]=lighttpd [nginx-light]=nginx [openssh-server]=ssh
   [postgresql]=postgresql [redis-server]=redis-server [stunnel4]=stunnel4)
@@ -41,8 +44,10 @@ packages_of() {
     quickstart) printf '%s\n' "${QUICKSTART[@]}" ;;
     test)
       printf '%s\n' "${TEST[@]}"
-      # Another source's nodejs can't stand beside Debian's, and serves as well.
-      command -v node >/dev/null || echo nodejs
+      local tool
+      for tool in "${!TOOLS[@]}"; do
+        command -v "${tool}" >/dev/null || printf '%s\n' "${TOOLS["${tool}"]}"
+      done
       ;;
     vm) printf '%s\n' "${VM[@]}" ;;
     *) die "no group '$1'; there are bench, build, quickstart, test and vm" ;;
