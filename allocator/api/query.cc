@@ -54,8 +54,7 @@ void Query(const void* address, struct secalloc_info* info) {
     info->promoted = NameOf(method);
     info->dumped = 0;
   }
-  if (arena == nullptr || !arena->Covers(Address(address)) ||
-      !arena->IsPresent(arena->PageOf(Address(address)))) {
+  if (arena == nullptr || !arena->IsPresent(arena->PageOf(Address(address)))) {
     if (method == Method::kNone) QueryOthers(address, info);
     return;
   }

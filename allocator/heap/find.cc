@@ -23,7 +23,7 @@ bool FindPlace(const void* address, Place* place) {
     return true;
   }
   const Arena* const arena = space.OwnerOf(Address(address));
-  if (arena == nullptr || !arena->Covers(Address(address))) return false;
+  if (arena == nullptr) return false;
   const PageInfo& info = arena->info[arena->PageOf(Address(address))];
   if (info.kind != PageKind::kSlab) return false;
   const Slab* const slab = static_cast<const Slab*>(arena->RecordOf(info.first));
@@ -51,8 +51,7 @@ char* FindOwner(const void* address, uintptr_t* end) {
 bool FindObject(const void* address, FoundObject* object) {
   Place place;
   if (!FindLive(address, &place)) return false;
-  const unsigned mark = LoadShadow(place.state) & ~kLive;
-  const bool is_zero_size = mark < kDomainBins && ClassOfBin(mark) == kZeroClass;
+  const bool is_zero_size = IsZeroSize(LoadShadow(place.state) & ~kLive);
   *object = {place.start, is_zero_size ? 0 : place.size, place.end};
   const size_t offset = Address(address) - Address(object->start);
   return offset < object->size || offset == 0;

@@ -55,7 +55,7 @@ inline Access AccessOf(const Run& run) {
 // The run of a large object, which begins in its first system page.
 inline Run RunOf(const void* object) {
   Arena* const arena = space.OwnerOf(Address(object));
-  SA_CHECK(arena != nullptr && arena->Covers(Address(object)));
+  SA_CHECK(arena != nullptr);
   const Pages page = arena->PageOf(Address(object));
   const Pages first = arena->whole ? 0 : arena->info[page].first;
   const PageInfo& info = arena->info[first];
@@ -67,7 +67,7 @@ inline Run RunOf(const void* object) {
 // may be given back just now.
 inline bool FindRun(const void* address, Run* run) {
   Arena* const arena = space.OwnerOf(Address(address));
-  if (arena == nullptr || !arena->Covers(Address(address))) return false;
+  if (arena == nullptr) return false;
   const Pages page = arena->whole ? 0 : arena->PageOf(Address(address));
   if (KindOf(arena->info[page]) != PageKind::kLarge) return false;
   const Pages first = __atomic_load_n(&arena->info[page].first, __ATOMIC_RELAXED);

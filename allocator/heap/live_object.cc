@@ -12,7 +12,6 @@ namespace secure_alloc {
 namespace {
 
 bool IsLarge(unsigned bin) { return ClassOfBin(bin) == kLargeClass; }
-bool IsZeroSize(unsigned bin) { return ClassOfBin(bin) == kZeroClass; }
 
 // Of a live object.
 Heap& HeapOf(const void* object, unsigned bin) {
@@ -30,7 +29,7 @@ enum class Wanted { kFree, kUse };
 [[noreturn]] void FaultNotLive(const void* address, Wanted wanted, const void* caller) {
   if (wanted == Wanted::kUse) Fault(FaultKind::kFreedUse, caller);
   Arena* const arena = space.OwnerOf(Address(address));
-  if (arena != nullptr && arena->Covers(Address(address)) && !arena->whole) {
+  if (arena != nullptr && !arena->whole) {
     const PageInfo& info = arena->info[arena->PageOf(Address(address))];
     if (info.kind == PageKind::kSlab) {
       const Slab* slab = static_cast<const Slab*>(arena->RecordOf(info.first));

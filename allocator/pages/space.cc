@@ -5,6 +5,7 @@
 #include "allocator/base/fault.h"
 #include "allocator/base/guarded.h"
 #include "allocator/os/os.h"
+#include "allocator/pages/arena.h"
 
 namespace secure_alloc {
 namespace {
@@ -130,7 +131,8 @@ void Space::SetOwner(uintptr_t first, size_t count, Arena* arena) {
 Arena* Space::OwnerOf(uintptr_t address) const {
   if (!Contains(address)) return nullptr;
   Arena* const arena = owners_[(address - base_) / kSpanSize].load(std::memory_order_acquire);
-  return arena == Taken() ? nullptr : arena;
+  if (arena == nullptr || arena == Taken() || !arena->Covers(address)) return nullptr;
+  return arena;
 }
 
 }  // namespace secure_alloc

@@ -72,6 +72,7 @@ class Space {
 
   // Publishes the owner of taken spans.
   void SetOwner(uintptr_t first, size_t count, Arena* arena);
+  // The arena that has pages at the address, or had them and keeps their place; null if none does.
   Arena* OwnerOf(uintptr_t address) const;
 
  private:

@@ -45,7 +45,7 @@ bool MayConvert(uintptr_t begin, uintptr_t end) {
   for (uintptr_t at = begin; at < end; at += kPageSize) {
     if (!space.Contains(at)) continue;
     const Arena* const arena = space.OwnerOf(at);
-    if (arena == nullptr || !arena->Covers(at)) return false;
+    if (arena == nullptr) return false;
     if (arena->source->protection() != Protection::kPlain || arena->whole) continue;
     const PageKind kind = arena->info[arena->PageOf(at)].kind;
     if (kind != PageKind::kSlab && kind != PageKind::kLarge) return false;

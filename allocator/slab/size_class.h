@@ -48,6 +48,10 @@ static_assert(kDomainLargeMark < 128, "a shadow byte has seven bits for it");
 inline constexpr unsigned kForgottenBin = kSecretBins;
 
 constexpr unsigned ClassOfBin(unsigned bin) { return bin % kHeapStride; }
+// Also of a mark. Created domains have no objects of size zero of their own.
+constexpr bool IsZeroSize(unsigned bin) {
+  return bin < kDomainBins && ClassOfBin(bin) == kZeroClass;
+}
 constexpr unsigned FirstBinOf(unsigned bin) { return bin - bin % kHeapStride; }
 constexpr unsigned MarkOfBin(unsigned bin) {
   if (bin < kDomainBins) return bin;

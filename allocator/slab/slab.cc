@@ -44,7 +44,7 @@ Run Slab::Unmake() {
 
 Slab* Slab::Of(const void* slot) {
   Arena* const arena = space.OwnerOf(Address(slot));
-  SA_CHECK(arena != nullptr && arena->Covers(Address(slot)));
+  SA_CHECK(arena != nullptr);
   const PageInfo& info = arena->info[arena->PageOf(Address(slot))];
   SA_CHECK(info.kind == PageKind::kSlab);
   return static_cast<Slab*>(arena->RecordOf(info.first));

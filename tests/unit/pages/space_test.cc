@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "allocator/os/os.h"
+#include "allocator/pages/arena.h"
 #include "tests/unit/seed.h"
 
 namespace secure_alloc {
@@ -51,18 +52,23 @@ TEST_F(SpaceTest, ReusesTheFirstSpanThatIsFree) {
 }
 
 TEST_F(SpaceTest, KnowsTheOwnerOfEveryAddressOnceItIsPublished) {
-  Arena* const arena = reinterpret_cast<Arena*>(uintptr_t{0x1000});
   const uintptr_t first = space_.TakeSpans(2, true);
-  EXPECT_EQ(space_.OwnerOf(first), nullptr) << "taken, not published";
-  space_.SetOwner(first, 2, arena);
-  for (const uintptr_t at : {first, first + 1, first + kSpanSize, first + 2 * kSpanSize - 1}) {
-    EXPECT_EQ(space_.OwnerOf(at), arena);
+  Arena arena{};
+  arena.base = first + kPageSize;
+  arena.grown = 2 * kSpanSize / kPageSize - 2;
+  const uintptr_t begin = arena.base, end = begin + arena.bytes();
+  EXPECT_EQ(space_.OwnerOf(begin), nullptr) << "taken, not published";
+  space_.SetOwner(first, 2, &arena);
+  for (const uintptr_t at : {begin, begin + 1, first + kSpanSize, end - 1}) {
+    EXPECT_EQ(space_.OwnerOf(at), &arena);
   }
-  EXPECT_EQ(space_.OwnerOf(first + 2 * kSpanSize), nullptr);
+  for (const uintptr_t at : {first, begin - 1, end, first + 2 * kSpanSize}) {
+    EXPECT_EQ(space_.OwnerOf(at), nullptr) << "the arena has no pages there";
+  }
   EXPECT_EQ(space_.OwnerOf(first - 1), nullptr);
   EXPECT_EQ(space_.OwnerOf(Address(&arena)), nullptr) << "the stack is not ours";
   space_.GiveSpans(first, 2);
-  EXPECT_EQ(space_.OwnerOf(first), nullptr);
+  EXPECT_EQ(space_.OwnerOf(begin), nullptr);
 }
 
 TEST_F(SpaceTest, GivesGranuleIndicesToAlignedAddressesInsideOnly) {
