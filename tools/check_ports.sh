@@ -30,7 +30,7 @@ EMULATED_TIMEOUT=600
 # emulator's /proc/self/smaps is of itself, not of the program; and a limit of address space is not
 # for the program, which then makes one cache after the other.
 EMULATED_FILTER='-*Death*:Query.LockedMemoryOfOthers*:Query.NothingIsKnown*:Shard.*WithoutACache*'
-EMULATED_FILTER+=':PageHeapTest.WhatGaveMemoryBack*'
+EMULATED_FILTER+=':*WhatGaveMemoryBack*'
 CROSS=aarch64-linux-gnu
 GOOGLETEST=/usr/src/googletest
 

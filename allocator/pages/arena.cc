@@ -1,6 +1,8 @@
 #include "allocator/pages/arena.h"
 
+#include "allocator/base/fault.h"
 #include "allocator/base/guarded.h"
+#include "allocator/os/os.h"
 
 namespace secure_alloc {
 
@@ -19,6 +21,15 @@ Arena* Arena::New(Pages capacity, Pages record_pages) {
   arena->record_pages = record_pages;
   arena->metadata_size = size;
   return arena;
+}
+
+void Arena::Discard(char* address, size_t length) {
+  const Pages pages = __atomic_load_n(&grown, __ATOMIC_RELAXED);
+  if (__atomic_load_n(&small, __ATOMIC_RELAXED) < pages) {
+    os::AvoidHugePages(AddressOf(0), BytesOf(pages));
+    __atomic_store_n(&small, pages, __ATOMIC_RELAXED);
+  }
+  SA_CHECK(os::Discard(address, length) == 0);
 }
 
 void Arena::FaultInMetadata() {

@@ -29,6 +29,7 @@ struct Arena {
   Pages capacity;  // pages that fit
   Pages grown;     // pages that the source has given
   Pages absent;    // of those, reserved space again: see PageHeap::Trim
+  Pages small;     // from the base: pages that ask not to be in huge ones; see Discard
   Pages file_pages;  // the others go back in files of so many, 0: only all at once
   const Source* source;
   PageHeap* heap;
@@ -76,6 +77,10 @@ struct Arena {
   // Metadata for `capacity` pages, zero but for capacity, info, records; null: no memory.
   [[nodiscard]] static Arena* New(Pages capacity, Pages record_pages);
   static void Delete(Arena* arena);
+  // Without the page heap's lock. Gives the memory of ordinary pages back, but not their addresses.
+  // From then on the arena asks for no huge pages: one page that is left is enough for khugepaged
+  // to bring all the others back.
+  void Discard(char* address, size_t length);
   // Touches all metadata, so that using the arena causes no page fault.
   void FaultInMetadata();
 };

@@ -151,15 +151,10 @@ void PageHeap::PurgeIfDue() {
   dirty_pages_ = 0;
   for (Arena* const arena : arenas_) {
     if (arena->whole) continue;
-    bool purged = false;
     for (Pages page = 0; page < arena->grown;) {
       const PageInfo& info = arena->info[page];
       const Pages count = KindOf(info) == PageKind::kFreeHead ? Pages{1} << info.order : 1;
-      if (count >= kLeastPurged) {
-        if (!purged) os::AvoidHugePages(arena->AddressOf(0), arena->bytes());
-        purged = true;
-        SA_CHECK(os::Discard(arena->AddressOf(page), BytesOf(count)) == 0);
-      }
+      if (count >= kLeastPurged) arena->Discard(arena->AddressOf(page), BytesOf(count));
       page += count;
     }
   }

@@ -95,7 +95,7 @@ void Slab::DiscardFreePages() {
     char* const address = run_.address() + page * page_size;
     // Secret pages that stay keep their memory.
     (void)MakeOrdinary(address, count * page_size);
-    SA_CHECK(os::Discard(address, count * page_size) == 0);
+    run_.arena->Discard(address, count * page_size);
     left &= ~(~uint64_t{0} >> (64 - count) << page);
   }
   discarded_ = free;

@@ -12,6 +12,7 @@
 #include "allocator/heap/standard_heaps.h"
 #include "allocator/os/os.h"
 #include "tests/unit/heap/objects.h"
+#include "tests/unit/huge_pages.h"
 
 namespace secure_alloc {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 using test::kPublic;
 using test::Object;
 
-constexpr size_t kSize = 6000, kCount = 2000, kLeft = 8;
+constexpr size_t kSize = 6000, kCount = 2000;
 
 bool IsResident(const void* address) {
   unsigned char in_core = 0;
@@ -40,17 +41,16 @@ class Purge : public testing::Test {
     entry::Trim();
   }
 
-  // One object in kLeft stays.
-  void LeaveFew() {
+  void LeaveOneIn(size_t parts, size_t count = kCount) {
     std::vector<Object> all;
-    for (size_t i = 0; i < kCount; ++i) {
+    for (size_t i = 0; i < count; ++i) {
       bool was_zero = false;
       all.push_back(test::Make(kSize, i, kPublic, &was_zero));
       ASSERT_NE(all.back().bytes, nullptr);
       ASSERT_TRUE(was_zero);
     }
-    for (size_t i = 0; i < kCount; ++i) {
-      if (i % kLeft == 0) {
+    for (size_t i = 0; i < count; ++i) {
+      if (i % parts == 0) {
         left_.push_back(all[i]);
       } else {
         freed_.push_back(all[i].bytes);
@@ -75,12 +75,21 @@ class Purge : public testing::Test {
 };
 
 TEST_F(Purge, WhatFewObjectsKeepGoesBack) {
-  LeaveFew();
+  LeaveOneIn(8);
   EXPECT_LT(ResidentFreed(), freed_.size() / 2);
 }
 
+// Or khugepaged makes whole huge pages of what is left in them.
+TEST_F(Purge, WhatGaveMemoryBackAsksForNoHugePages) {
+  if (!test::KernelHasHugePages()) GTEST_SKIP() << "this kernel has no huge pages";
+  LeaveOneIn(2, 5 * kCount);  // Nearly every slab keeps some; the last ones are in huge pages.
+  for (size_t i = 0; i < left_.size(); i += 50) {
+    ASSERT_FALSE(test::AsksForHugePages(left_[i].bytes)) << i;
+  }
+}
+
 TEST_F(Purge, WhatWentBackServesAgain) {
-  LeaveFew();
+  LeaveOneIn(8);
   for (size_t i = 0; i < kCount; ++i) {
     bool was_zero = false;
     left_.push_back(test::Make(kSize, i, kPublic, &was_zero));
@@ -90,7 +99,7 @@ TEST_F(Purge, WhatWentBackServesAgain) {
 
 #ifndef __SANITIZE_ADDRESS__  // Whose own objects are page faults, too.
 TEST_F(Purge, ObjectsThatComeAndGoKeepTheirPages) {
-  LeaveFew();
+  LeaveOneIn(8);
   const auto turn = [] {
     std::vector<void*> objects;
     for (size_t i = 0; i < 20; ++i) objects.push_back(entry::Allocate(kSize, kPublic));

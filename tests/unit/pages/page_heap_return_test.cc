@@ -1,20 +1,17 @@
 // What a page heap gives back, and when.
 #include <errno.h>
 #include <gtest/gtest.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "allocator/pages/sources.h"
+#include "tests/unit/huge_pages.h"
 #include "tests/unit/pages/page_heap_fixture.h"
 #include "tests/unit/seed.h"
 
@@ -212,34 +209,19 @@ size_t ResidentPages(const Run& run) {
       std::count_if(resident.begin(), resident.end(), [](unsigned char page) { return page & 1; }));
 }
 
-// Flags of the mapping that an address lies in, as in "rd wr mr mw me ac hg".
-std::string MappingFlags(const void* address) {
-  std::ifstream smaps("/proc/self/smaps");
-  uintptr_t start = 0, end = 0;
-  for (std::string line; std::getline(smaps, line);) {
-    sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &start, &end);
-    const uintptr_t wanted = Address(address);
-    if (line.starts_with("VmFlags:") && start <= wanted && wanted < end) return line;
-  }
-  ADD_FAILURE() << "no mapping at " << address;
-  return {};
-}
-
 constexpr PageHeapPolicy kPurged = {.first_step = 512, .last_step = 512, .record_pages = 4,
                                     .arena_pages = 1024, .kept_empty = 0, .kept_dirty = 64};
 
 // Or khugepaged makes whole huge pages of what is left in them.
 TEST_F(PageHeapTest, WhatGaveMemoryBackAsksForNoHugePages) {
-  if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0) {
-    GTEST_SKIP() << "this kernel has no huge pages for those who ask";
-  }
+  if (!test::KernelHasHugePages()) GTEST_SKIP() << "this kernel has no huge pages";
   PageHeap heap(kPurged, plain_source, nullptr);
   std::vector<Run> runs(256);
   int error;
   for (Run& run : runs) ASSERT_TRUE(heap.TryTake(2, &run, &error));
-  EXPECT_NE(MappingFlags(runs.back().address()).find(" hg"), std::string::npos);
+  EXPECT_TRUE(test::AsksForHugePages(runs.back().address()));
   for (size_t i = 0; i + 1 < runs.size(); ++i) heap.Give(runs[i]);
-  EXPECT_EQ(MappingFlags(runs.back().address()).find(" hg"), std::string::npos);
+  EXPECT_FALSE(test::AsksForHugePages(runs.back().address()));
   heap.Give(runs.back());
 }
 
