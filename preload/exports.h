@@ -8,11 +8,10 @@
 
 // In an exported function only: the return address is that of the function it is in. `size`: the
 // bytes that it asks for.
-#define SA_CALL(size) SA_CALL_OF(size, ::secure_alloc::Form::kMalloc)
-#define SA_CALL_OF(size, form)                                                        \
-  (::secure_alloc::entry::Call{                                                       \
-      ::secure_alloc::rules::DomainOf(__builtin_return_address(0), size),             \
-      __builtin_return_address(0), form})
+#define SA_CALL(size)                                                       \
+  (::secure_alloc::entry::Call{                                             \
+      ::secure_alloc::rules::DomainOf(__builtin_return_address(0), size),   \
+      __builtin_return_address(0)})
 // For calls that need no domain: the rule is not asked.
 #define SA_CALL_OF_ANY_DOMAIN SA_CALL_OF_ANY_DOMAIN_OF(::secure_alloc::Form::kMalloc)
 #define SA_CALL_OF_ANY_DOMAIN_OF(form) \

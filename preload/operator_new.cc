@@ -7,17 +7,22 @@
 
 #include "allocator/base/text.h"
 #include "allocator/os/os.h"
+#include "preload/catching.h"
 #include "preload/exports.h"
+#include "preload/replaced.h"
 
 using namespace secure_alloc;
 
 namespace {
 
 // A function of the C++ library, wherever it was loaded; null without it.
-void* FromCxxLibrary(const char* name, void* scope = RTLD_DEFAULT) {
-  if (void* const found = dlsym(scope, name)) return found;
+void* FromCxxLibrary(const char* name) {
+  if (void* const found = dlsym(RTLD_DEFAULT, name)) return found;
   void* const library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
-  return library != nullptr ? dlsym(library, name) : nullptr;
+  if (library == nullptr) return nullptr;
+  void* const found = dlsym(library, name);
+  dlclose(library);  // Who loaded it keeps it.
+  return found;
 }
 
 using NewHandler = void (*)();
@@ -58,44 +63,88 @@ void* NewOrThrow(const Request& request) {
   }
 }
 
-// What a handler throws must not leave a function that is noexcept, and nothing here can catch it.
-// The C++ library's own nothrow form can: it asks ours that throws, for a size that nobody gets,
-// which serves the request found here.
-constexpr size_t kRequestSize = SIZE_MAX;
-constinit thread_local const Request* postponed = nullptr;
-
 void* NewOrNull(const Request& request) {
-  if (void* const object = request.Try()) return object;
-  if (CurrentNewHandler() == nullptr) return nullptr;
-  void* const library_form = FromCxxLibrary("_ZnwmRKSt9nothrow_t", RTLD_NEXT);
-  if (library_form == nullptr) return nullptr;
-  postponed = &request;
-  void* const object = reinterpret_cast<void* (*)(size_t, const std::nothrow_t&)>(library_form)(
-      kRequestSize, std::nothrow_t());
-  // Libraries before GCC 9 ask malloc.
-  const bool was_served = postponed == nullptr;
-  postponed = nullptr;
-  return was_served ? object : request.Try();
+  for (;;) {
+    if (void* const object = request.Try()) return object;
+    const NewHandler handler = CurrentNewHandler();
+    if (handler == nullptr || !CanCatch() || !Returns(handler)) return nullptr;
+  }
 }
 
-void* NewAligned(size_t alignment, size_t size, bool may_throw, entry::Call call) {
-  const Request request = {alignment, size, call};
+// The forms that others call, as the program may have them.
+using OneNew = void*(size_t);
+using AlignedNew = void*(size_t, std::align_val_t);
+using OneDelete = void(void*);
+using AlignedDelete = void(void*, std::align_val_t);
+
+template <typename... Arguments>
+void* Ask(void* (*theirs)(Arguments...), bool may_throw, Arguments... arguments) {
+  if (may_throw || !CanCatch()) return theirs(arguments...);
+  void* object = nullptr;
+  return Returns([&] { object = theirs(arguments...); }) ? object : nullptr;
+}
+
+void* Serve(const Request& request, bool may_throw) {
   return may_throw ? NewOrThrow(request) : NewOrNull(request);
 }
 
+// It calls no other form.
+constexpr bool IsFirst(Form form, bool may_throw) { return form == Form::kNew && may_throw; }
+
 [[gnu::noinline]] void* NewSlow(const void* caller, size_t size, bool may_throw, Form form) {
-  if (size == kRequestSize && postponed != nullptr) {
-    const Request request = *postponed;
-    postponed = nullptr;
-    return NewOrThrow(request);
+  if (!IsFirst(form, may_throw)) {
+    const bool is_one = form == Form::kNew;
+    OneNew* const theirs = replaced::Find<OneNew>(is_one ? replaced::kNew : replaced::kNewArray);
+    if (theirs != nullptr) return Ask(theirs, may_throw, size);
   }
-  return NewAligned(1, size, may_throw, {rules::DomainOf(caller, size), caller, form});
+  return Serve({1, size, {rules::DomainOf(caller, size), caller, form}}, may_throw);
 }
 
 [[gnu::always_inline]] inline void* New(const void* caller, size_t size, bool may_throw,
                                         Form form) {
-  if (void* const object = AllocateInlineFor(caller, size)) [[likely]] return object;
+  if (IsFirst(form, may_throw) || replaced::none) [[likely]] {
+    if (void* const object = AllocateInlineFor(caller, size)) [[likely]] return object;
+  }
   return NewSlow(caller, size, may_throw, form);
+}
+
+void* NewAligned(const void* caller, size_t size, std::align_val_t alignment, bool may_throw,
+                 Form form) {
+  if (!IsFirst(form, may_throw)) {
+    AlignedNew* const theirs = replaced::Find<AlignedNew>(
+        form == Form::kNew ? replaced::kNewAligned : replaced::kNewArrayAligned);
+    if (theirs != nullptr) return Ask(theirs, may_throw, size, alignment);
+  }
+  return Serve({size_t(alignment), size, {rules::DomainOf(caller, size), caller, form}}, may_throw);
+}
+
+// Of the forms that call another one. Null: ours serves.
+OneDelete* TheirDelete(Form form) {
+  return replaced::Find<OneDelete>(form == Form::kNew ? replaced::kDelete : replaced::kDeleteArray);
+}
+AlignedDelete* TheirAlignedDelete(Form form) {
+  return replaced::Find<AlignedDelete>(form == Form::kNew ? replaced::kDeleteAligned
+                                                          : replaced::kDeleteArrayAligned);
+}
+
+[[gnu::noinline]] void DeleteSlow(void* object, entry::Call call) {
+  OneDelete* const theirs = TheirDelete(call.form);
+  theirs != nullptr ? theirs(object) : entry::Free(object, call);
+}
+
+[[gnu::noinline]] void DeleteSizedSlow(void* object, size_t size, entry::Call call) {
+  OneDelete* const theirs = TheirDelete(call.form);
+  theirs != nullptr ? theirs(object) : entry::FreeSizedSlow(object, size, call);
+}
+
+void DeleteAligned(void* object, std::align_val_t alignment, entry::Call call) {
+  AlignedDelete* const theirs = TheirAlignedDelete(call.form);
+  theirs != nullptr ? theirs(object, alignment) : entry::Free(object, call);
+}
+
+void DeleteAlignedSized(void* object, size_t size, std::align_val_t alignment, entry::Call call) {
+  AlignedDelete* const theirs = TheirAlignedDelete(call.form);
+  theirs != nullptr ? theirs(object, alignment) : entry::FreeSizedSlow(object, size, call);
 }
 
 }  // namespace
@@ -104,9 +153,7 @@ void* NewAligned(size_t alignment, size_t size, bool may_throw, entry::Call call
 #define SA_DELETE [[gnu::visibility("default")]] void
 #define SA_CALLER __builtin_return_address(0)
 
-// Who calls, and by which form. `n`: the bytes it asks for.
-#define SA_ONE(n) SA_CALL_OF(n, Form::kNew)
-#define SA_ARRAY(n) SA_CALL_OF(n, Form::kNewArray)
+// Who calls, and by which form.
 #define SA_ANY_ONE SA_CALL_OF_ANY_DOMAIN_OF(Form::kNew)
 #define SA_ANY_ARRAY SA_CALL_OF_ANY_DOMAIN_OF(Form::kNewArray)
 
@@ -120,42 +167,48 @@ SA_NEW operator new[](size_t n, const std::nothrow_t&) noexcept {
 }
 
 SA_NEW operator new(size_t n, std::align_val_t a) {
-  return NewAligned(size_t(a), n, true, SA_ONE(n));
+  return NewAligned(SA_CALLER, n, a, true, Form::kNew);
 }
 SA_NEW operator new[](size_t n, std::align_val_t a) {
-  return NewAligned(size_t(a), n, true, SA_ARRAY(n));
+  return NewAligned(SA_CALLER, n, a, true, Form::kNewArray);
 }
 SA_NEW operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewAligned(size_t(a), n, false, SA_ONE(n));
+  return NewAligned(SA_CALLER, n, a, false, Form::kNew);
 }
 SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return NewAligned(size_t(a), n, false, SA_ARRAY(n));
+  return NewAligned(SA_CALLER, n, a, false, Form::kNewArray);
 }
 
 SA_DELETE operator delete(void* p) noexcept {
   if (!FreeInline(p)) [[unlikely]] entry::FreeSlow(p, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p) noexcept {
-  if (!FreeInline(p)) [[unlikely]] entry::FreeSlow(p, SA_ANY_ARRAY);
+  if (!replaced::none || !FreeInline(p)) [[unlikely]] DeleteSlow(p, SA_ANY_ARRAY);
 }
 SA_DELETE operator delete(void* p, size_t n) noexcept {
-  if (!FreeInline(p, n)) [[unlikely]] entry::FreeSizedSlow(p, n, SA_ANY_ONE);
+  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] DeleteSizedSlow(p, n, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p, size_t n) noexcept {
-  if (!FreeInline(p, n)) [[unlikely]] entry::FreeSizedSlow(p, n, SA_ANY_ARRAY);
+  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] DeleteSizedSlow(p, n, SA_ANY_ARRAY);
+}
+SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { DeleteSlow(p, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept {
+  DeleteSlow(p, SA_ANY_ARRAY);
 }
 
-// What the other forms are told besides is not needed: they are the same functions.
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wattribute-alias"
-#endif
-#define SA_SAME_AS(name) [[gnu::visibility("default"), gnu::alias(name)]] void
-
-SA_SAME_AS("_ZdlPv") operator delete(void*, const std::nothrow_t&) noexcept;
-SA_SAME_AS("_ZdaPv") operator delete[](void*, const std::nothrow_t&) noexcept;
-SA_SAME_AS("_ZdlPv") operator delete(void*, std::align_val_t) noexcept;
-SA_SAME_AS("_ZdaPv") operator delete[](void*, std::align_val_t) noexcept;
-SA_SAME_AS("_ZdlPv") operator delete(void*, std::align_val_t, const std::nothrow_t&) noexcept;
-SA_SAME_AS("_ZdaPv") operator delete[](void*, std::align_val_t, const std::nothrow_t&) noexcept;
-SA_SAME_AS("_ZdlPvm") operator delete(void*, size_t, std::align_val_t) noexcept;
-SA_SAME_AS("_ZdaPvm") operator delete[](void*, size_t, std::align_val_t) noexcept;
+SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ONE); }
+SA_DELETE operator delete[](void* p, std::align_val_t a) noexcept {
+  DeleteAligned(p, a, SA_ANY_ARRAY);
+}
+SA_DELETE operator delete(void* p, size_t n, std::align_val_t a) noexcept {
+  DeleteAlignedSized(p, n, a, SA_ANY_ONE);
+}
+SA_DELETE operator delete[](void* p, size_t n, std::align_val_t a) noexcept {
+  DeleteAlignedSized(p, n, a, SA_ANY_ARRAY);
+}
+SA_DELETE operator delete(void* p, std::align_val_t a, const std::nothrow_t&) noexcept {
+  DeleteAligned(p, a, SA_ANY_ONE);
+}
+SA_DELETE operator delete[](void* p, std::align_val_t a, const std::nothrow_t&) noexcept {
+  DeleteAligned(p, a, SA_ANY_ARRAY);
+}
