@@ -6,6 +6,7 @@
 #include "allocator/domain/lockdown.h"
 #include "allocator/entry/entry.h"
 #include "preload/peer.h"
+#include "preload/replaced.h"
 #include "preload/rules.h"
 #include "preload/trace.h"
 
@@ -30,6 +31,7 @@ const entry::Peer* ChosenPeer(Ordinary ordinary) {
   if (!entry::Start()) return;  // It has said why; malloc will say ENOMEM.
   if (entry::CurrentOptions().scope != Scope::kAll) WipeLockedSecretsAtEnd();
   rules::Prepare();
+  replaced::Prepare();
   if (entry::CurrentOptions().trace) trace::Prepare();
   if (const entry::Peer* const peer = ChosenPeer(entry::CurrentOptions().ordinary)) {
     entry::SetPeer(peer);

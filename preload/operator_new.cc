@@ -91,13 +91,22 @@ void* Serve(const Request& request, bool may_throw) {
 // It calls no other form.
 constexpr bool IsFirst(Form form, bool may_throw) { return form == Form::kNew && may_throw; }
 
+// Objects of a program with forms of its own may get here by one that it has replaced, and leave by
+// one that it has not: they are all alike.
+Form Kept(Form form) { return replaced::none ? form : Form::kMalloc; }
+entry::Call Kept(const entry::Call& call) {
+  return {call.first_bin, call.caller, Kept(call.form)};
+}
+
 [[gnu::noinline]] void* NewSlow(const void* caller, size_t size, bool may_throw, Form form) {
   if (!IsFirst(form, may_throw)) {
-    const bool is_one = form == Form::kNew;
-    OneNew* const theirs = replaced::Find<OneNew>(is_one ? replaced::kNew : replaced::kNewArray);
+    // That of an array calls the one for one object, what doesn't throw the same that does.
+    const bool calls_one = form == Form::kNew || may_throw;
+    OneNew* const theirs =
+        replaced::Find<OneNew>(calls_one ? replaced::kNew : replaced::kNewArray);
     if (theirs != nullptr) return Ask(theirs, may_throw, size);
   }
-  return Serve({1, size, {rules::DomainOf(caller, size), caller, form}}, may_throw);
+  return Serve({1, size, {rules::DomainOf(caller, size), caller, Kept(form)}}, may_throw);
 }
 
 [[gnu::always_inline]] inline void* New(const void* caller, size_t size, bool may_throw,
@@ -111,40 +120,42 @@ constexpr bool IsFirst(Form form, bool may_throw) { return form == Form::kNew &&
 void* NewAligned(const void* caller, size_t size, std::align_val_t alignment, bool may_throw,
                  Form form) {
   if (!IsFirst(form, may_throw)) {
+    const bool calls_one = form == Form::kNew || may_throw;
     AlignedNew* const theirs = replaced::Find<AlignedNew>(
-        form == Form::kNew ? replaced::kNewAligned : replaced::kNewArrayAligned);
+        calls_one ? replaced::kNewAligned : replaced::kNewArrayAligned);
     if (theirs != nullptr) return Ask(theirs, may_throw, size, alignment);
   }
-  return Serve({size_t(alignment), size, {rules::DomainOf(caller, size), caller, form}}, may_throw);
+  return Serve({size_t(alignment), size, {rules::DomainOf(caller, size), caller, Kept(form)}},
+               may_throw);
 }
 
-// Of the forms that call another one. Null: ours serves.
-OneDelete* TheirDelete(Form form) {
-  return replaced::Find<OneDelete>(form == Form::kNew ? replaced::kDelete : replaced::kDeleteArray);
-}
-AlignedDelete* TheirAlignedDelete(Form form) {
-  return replaced::Find<AlignedDelete>(form == Form::kNew ? replaced::kDeleteAligned
-                                                          : replaced::kDeleteArrayAligned);
+// `calls`: the form that this one calls.
+[[gnu::noinline]] void DeleteSlow(void* object, replaced::Form calls, entry::Call call) {
+  OneDelete* const theirs = replaced::Find<OneDelete>(calls);
+  theirs != nullptr ? theirs(object) : entry::Free(object, Kept(call));
 }
 
-[[gnu::noinline]] void DeleteSlow(void* object, entry::Call call) {
-  OneDelete* const theirs = TheirDelete(call.form);
-  theirs != nullptr ? theirs(object) : entry::Free(object, call);
+[[gnu::noinline]] void DeleteSizedSlow(void* object, size_t size, replaced::Form calls,
+                                       entry::Call call) {
+  OneDelete* const theirs = replaced::Find<OneDelete>(calls);
+  theirs != nullptr ? theirs(object) : entry::FreeSizedSlow(object, size, Kept(call));
 }
 
-[[gnu::noinline]] void DeleteSizedSlow(void* object, size_t size, entry::Call call) {
-  OneDelete* const theirs = TheirDelete(call.form);
-  theirs != nullptr ? theirs(object) : entry::FreeSizedSlow(object, size, call);
+void DeleteAligned(void* object, std::align_val_t alignment, replaced::Form calls,
+                   entry::Call call) {
+  AlignedDelete* const theirs = replaced::Find<AlignedDelete>(calls);
+  theirs != nullptr ? theirs(object, alignment) : entry::Free(object, Kept(call));
 }
 
-void DeleteAligned(void* object, std::align_val_t alignment, entry::Call call) {
-  AlignedDelete* const theirs = TheirAlignedDelete(call.form);
-  theirs != nullptr ? theirs(object, alignment) : entry::Free(object, call);
+void DeleteAlignedSized(void* object, size_t size, std::align_val_t alignment,
+                        replaced::Form calls, entry::Call call) {
+  AlignedDelete* const theirs = replaced::Find<AlignedDelete>(calls);
+  theirs != nullptr ? theirs(object, alignment) : entry::FreeSizedSlow(object, size, Kept(call));
 }
 
-void DeleteAlignedSized(void* object, size_t size, std::align_val_t alignment, entry::Call call) {
-  AlignedDelete* const theirs = TheirAlignedDelete(call.form);
-  theirs != nullptr ? theirs(object, alignment) : entry::FreeSizedSlow(object, size, call);
+// By the form that calls no other.
+[[gnu::noinline]] void DeleteFirst(void* object, entry::Call call) {
+  entry::FreeSlow(object, Kept(call));
 }
 
 }  // namespace
@@ -180,35 +191,43 @@ SA_NEW operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexc
 }
 
 SA_DELETE operator delete(void* p) noexcept {
-  if (!FreeInline(p)) [[unlikely]] entry::FreeSlow(p, SA_ANY_ONE);
+  if (!FreeInline(p)) [[unlikely]] DeleteFirst(p, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p) noexcept {
-  if (!replaced::none || !FreeInline(p)) [[unlikely]] DeleteSlow(p, SA_ANY_ARRAY);
+  if (!replaced::none || !FreeInline(p)) [[unlikely]] {
+    DeleteSlow(p, replaced::kDelete, SA_ANY_ARRAY);
+  }
 }
 SA_DELETE operator delete(void* p, size_t n) noexcept {
-  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] DeleteSizedSlow(p, n, SA_ANY_ONE);
+  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] {
+    DeleteSizedSlow(p, n, replaced::kDelete, SA_ANY_ONE);
+  }
 }
 SA_DELETE operator delete[](void* p, size_t n) noexcept {
-  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] DeleteSizedSlow(p, n, SA_ANY_ARRAY);
+  if (!replaced::none || !FreeInline(p, n)) [[unlikely]] {
+    DeleteSizedSlow(p, n, replaced::kDeleteArray, SA_ANY_ARRAY);
+  }
 }
-SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept { DeleteSlow(p, SA_ANY_ONE); }
+SA_DELETE operator delete(void* p, const std::nothrow_t&) noexcept {
+  DeleteSlow(p, replaced::kDelete, SA_ANY_ONE);
+}
 SA_DELETE operator delete[](void* p, const std::nothrow_t&) noexcept {
-  DeleteSlow(p, SA_ANY_ARRAY);
+  DeleteSlow(p, replaced::kDeleteArray, SA_ANY_ARRAY);
 }
 
-SA_DELETE operator delete(void* p, std::align_val_t) noexcept { entry::Free(p, SA_ANY_ONE); }
+SA_DELETE operator delete(void* p, std::align_val_t) noexcept { DeleteFirst(p, SA_ANY_ONE); }
 SA_DELETE operator delete[](void* p, std::align_val_t a) noexcept {
-  DeleteAligned(p, a, SA_ANY_ARRAY);
+  DeleteAligned(p, a, replaced::kDeleteAligned, SA_ANY_ARRAY);
 }
 SA_DELETE operator delete(void* p, size_t n, std::align_val_t a) noexcept {
-  DeleteAlignedSized(p, n, a, SA_ANY_ONE);
+  DeleteAlignedSized(p, n, a, replaced::kDeleteAligned, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p, size_t n, std::align_val_t a) noexcept {
-  DeleteAlignedSized(p, n, a, SA_ANY_ARRAY);
+  DeleteAlignedSized(p, n, a, replaced::kDeleteArrayAligned, SA_ANY_ARRAY);
 }
 SA_DELETE operator delete(void* p, std::align_val_t a, const std::nothrow_t&) noexcept {
-  DeleteAligned(p, a, SA_ANY_ONE);
+  DeleteAligned(p, a, replaced::kDeleteAligned, SA_ANY_ONE);
 }
 SA_DELETE operator delete[](void* p, std::align_val_t a, const std::nothrow_t&) noexcept {
-  DeleteAligned(p, a, SA_ANY_ARRAY);
+  DeleteAligned(p, a, replaced::kDeleteArrayAligned, SA_ANY_ARRAY);
 }

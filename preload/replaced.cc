@@ -1,6 +1,7 @@
 #include "preload/replaced.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <atomic>
 #include <new>
@@ -26,7 +27,19 @@ struct Base {
 constinit std::atomic<bool> is_known{false};
 constinit std::atomic<void*> found[kForms] = {};
 
-void FindAll() {
+// Not so the place by which an executable that is not position-independent knows a function whose
+// address it takes: dlsym() gives that, as all must see the same address.
+bool IsDefinition(const void* function) {
+  Dl_info info;
+  const ElfW(Sym)* symbol = nullptr;
+  void** const extra = reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol));
+  const bool found_it = dladdr1(function, &info, extra, RTLD_DL_SYMENT) != 0;
+  return found_it && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
+}
+
+}  // namespace
+
+void Prepare() {
   const Base bases[] = {
       {"_Znwm", reinterpret_cast<void*>(static_cast<New*>(operator new)), kNew},
       {"_Znam", reinterpret_cast<void*>(static_cast<New*>(operator new[])), kNew},
@@ -44,7 +57,8 @@ void FindAll() {
   bool any = false;
   for (unsigned i = 0; i < kForms; ++i) {
     void* const first = dlsym(RTLD_DEFAULT, bases[i].name);
-    void* const own = first != bases[i].ours ? first : found[bases[i].calls].load();
+    const bool is_own = first != bases[i].ours && IsDefinition(first);
+    void* const own = is_own ? first : found[bases[i].calls].load();
     found[i].store(own);
     any = any || own != nullptr;
   }
@@ -52,10 +66,8 @@ void FindAll() {
   none = !any;
 }
 
-}  // namespace
-
 void* Look(Form form) {
-  if (!is_known.load()) FindAll();
+  if (!is_known.load()) Prepare();
   return found[form].load();
 }
 

@@ -20,12 +20,16 @@ enum Form {
   kForms
 };
 
-// It is known that none is. Until then Find() looks.
+// It is known that none is.
 [[gnu::visibility("hidden")]] extern constinit bool none;
+
+// Once, at load, as it takes the dynamic linker's lock; or earlier, by who asks earlier.
+void Prepare();
 
 void* Look(Form form);
 
-// The program's function for this form, or for the one that it calls in its turn; null: ours.
+// The program's function for this form, or for the one that it calls in its turn; null: ours. Only
+// for forms that call this one: the program's may itself call ours, as the next of its name.
 template <typename Function>
 [[gnu::always_inline]] inline Function* Find(Form form) {
   return none ? nullptr : reinterpret_cast<Function*>(Look(form));

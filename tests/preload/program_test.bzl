@@ -25,6 +25,7 @@ def program_test(
         data = [],
         unprivileged = False,
         peers = [],
+        more_options = [],
         timeout = "moderate"):
     """Runs SCRIPT LIBRARY OPTIONS [ARGUMENT] with default options and with scope=all.
 
@@ -34,6 +35,7 @@ def program_test(
       argument: a third word for the script.
       data: what `argument` names by $(rootpath).
       peers: also run it with these as values of the option `ordinary`.
+      more_options: also run it with each of these.
       timeout: as Bazel's tests have it.
       unprivileged: also run it as nobody with 8 MiB of locked memory and default options.
     """
@@ -42,6 +44,8 @@ def program_test(
     variants = dict(_VARIANTS)
     for peer in peers:
         variants["_" + peer] = "ordinary=" + peer
+    for options in more_options:
+        variants["_" + options.replace("=", "_")] = options
     for suffix, options in variants.items():
         _test(
             name + suffix,

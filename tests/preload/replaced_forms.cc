@@ -1,5 +1,6 @@
-// A program with operator new and delete of its own, whose objects begin behind a header. OWN_ONE,
-// OWN_ARRAY and OWN_ALIGNED say which forms it defines; others call these, or the library's.
+// A program with some forms of operator new and delete of its own, which the others call. OWN_...
+// says which; FORWARDED that they call the next library's, else objects begin behind a header.
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -9,14 +10,31 @@
 
 namespace {
 
-constexpr size_t kHeader = 64;
 constexpr std::align_val_t kAlignment{64};
 int made, ended;
 
-void* Make(size_t alignment, size_t size) {
+#ifdef FORWARDED
+
+template <typename... Arguments>
+void* Make(const char* name, Arguments... arguments) {
+  ++made;
+  return reinterpret_cast<void* (*)(Arguments...)>(dlsym(RTLD_NEXT, name))(arguments...);
+}
+
+template <typename... Arguments>
+void End(const char* name, Arguments... arguments) {
+  ++ended;
+  reinterpret_cast<void (*)(Arguments...)>(dlsym(RTLD_NEXT, name))(arguments...);
+}
+
+#else
+
+constexpr size_t kHeader = 64;
+
+void* Make(const char*, size_t size, std::align_val_t alignment = std::align_val_t{16}) {
   ++made;
   for (;;) {
-    if (void* const begin = aligned_alloc(alignment, kHeader + (size + 63) / 64 * 64)) {
+    if (void* const begin = aligned_alloc(size_t(alignment), kHeader + (size + 63) / 64 * 64)) {
       return static_cast<char*>(begin) + kHeader;
     }
     const std::new_handler handler = std::get_new_handler();
@@ -25,24 +43,42 @@ void* Make(size_t alignment, size_t size) {
   }
 }
 
-void End(void* object) {
+void End(const char*, void* object, std::align_val_t = {}) {
   ++ended;
   if (object != nullptr) free(static_cast<char*>(object) - kHeader);
 }
 
+#endif
+
 }  // namespace
 
-#ifdef OWN_ONE
-void* operator new(size_t size) { return Make(16, size); }
-void operator delete(void* object) noexcept { End(object); }
+#ifdef OWN_NEW
+void* operator new(size_t size) { return Make("_Znwm", size); }
 #endif
-#ifdef OWN_ARRAY
-void* operator new[](size_t size) { return Make(16, size); }
-void operator delete[](void* object) noexcept { End(object); }
+#ifdef OWN_DELETE
+void operator delete(void* object) noexcept { End("_ZdlPv", object); }
+#endif
+#ifdef OWN_NEW_ARRAY
+void* operator new[](size_t size) { return Make("_Znam", size); }
+#endif
+#ifdef OWN_DELETE_ARRAY
+void operator delete[](void* object) noexcept { End("_ZdaPv", object); }
 #endif
 #ifdef OWN_ALIGNED
-void* operator new(size_t size, std::align_val_t) { return Make(64, size); }
-void operator delete(void* object, std::align_val_t) noexcept { End(object); }
+void* operator new(size_t size, std::align_val_t alignment) {
+  return Make("_ZnwmSt11align_val_t", size, alignment);
+}
+void operator delete(void* object, std::align_val_t alignment) noexcept {
+  End("_ZdlPvSt11align_val_t", object, alignment);
+}
+#endif
+#ifdef OWN_ALIGNED_ARRAY
+void* operator new[](size_t size, std::align_val_t alignment) {
+  return Make("_ZnamSt11align_val_t", size, alignment);
+}
+void operator delete[](void* object, std::align_val_t alignment) noexcept {
+  End("_ZdaPvSt11align_val_t", object, alignment);
+}
 #endif
 
 namespace {
@@ -105,9 +141,9 @@ void Use(const Form& form) {
   made = ended = 0;
   for (const auto end : form.ends) end(form.make(kSize));
   printf("%s: %d made and %d ended by the program", form.name, made, ended);
-  LimitMemory(size_t{64} << 20);
+  LimitMemory(size_t{32} << 20);
   std::set_new_handler(LiftLimit);
-  void* const object = form.make(size_t{128} << 20);
+  void* const object = form.make(size_t{64} << 20);
   printf("; with a handler that frees memory: %s\n", object != nullptr ? "an object" : "null");
   form.ends.front()(object);
 }
@@ -115,6 +151,16 @@ void Use(const Form& form) {
 }  // namespace
 
 int main() {
+  // What an executable at a fixed place knows by these addresses is no form of its own.
+  void* (*const volatile make)(size_t) = ::operator new;
+  void (*const volatile end)(void*) = ::operator delete;
+  end(make(kSize));
+
+  // The dynamic linker's lock and errors are not for calls to touch.
+  void* const missing = dlopen("./missing.so", RTLD_NOW);
+  ::operator delete(::operator new(kSize, std::nothrow), kSize);
+  printf("%s\n", missing == nullptr && dlerror() != nullptr ? "its error is there" : "no error");
+
   for (const Form& form : kForms) Use(form);
   return 0;
 }
