@@ -91,11 +91,15 @@ void* Serve(const Request& request, bool may_throw) {
 // It calls no other form.
 constexpr bool IsFirst(Form form, bool may_throw) { return form == Form::kNew && may_throw; }
 
-// Objects of a program with forms of its own may get here by one that it has replaced, and leave by
-// one that it has not: they are all alike.
-Form Kept(Form form) { return replaced::none ? form : Form::kMalloc; }
+// Objects of a program with forms of its own may come by one that it has replaced, and leave by one
+// that it has not: they are all alike, and of the size that the program's form asked for.
+Form Kept(Form form) { return replaced::None() ? form : Form::kMalloc; }
 entry::Call Kept(const entry::Call& call) {
   return {call.first_bin, call.caller, Kept(call.form)};
+}
+
+void EndSized(void* object, size_t size, const entry::Call& call) {
+  replaced::None() ? entry::FreeSizedSlow(object, size, call) : entry::Free(object, Kept(call));
 }
 
 [[gnu::noinline]] void* NewSlow(const void* caller, size_t size, bool may_throw, Form form) {
@@ -138,7 +142,7 @@ void* NewAligned(const void* caller, size_t size, std::align_val_t alignment, bo
 [[gnu::noinline]] void DeleteSizedSlow(void* object, size_t size, replaced::Form calls,
                                        entry::Call call) {
   OneDelete* const theirs = replaced::Find<OneDelete>(calls);
-  theirs != nullptr ? theirs(object) : entry::FreeSizedSlow(object, size, Kept(call));
+  theirs != nullptr ? theirs(object) : EndSized(object, size, call);
 }
 
 void DeleteAligned(void* object, std::align_val_t alignment, replaced::Form calls,
@@ -150,7 +154,7 @@ void DeleteAligned(void* object, std::align_val_t alignment, replaced::Form call
 void DeleteAlignedSized(void* object, size_t size, std::align_val_t alignment,
                         replaced::Form calls, entry::Call call) {
   AlignedDelete* const theirs = replaced::Find<AlignedDelete>(calls);
-  theirs != nullptr ? theirs(object, alignment) : entry::FreeSizedSlow(object, size, Kept(call));
+  theirs != nullptr ? theirs(object, alignment) : EndSized(object, size, call);
 }
 
 // By the form that calls no other.

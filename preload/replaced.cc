@@ -28,13 +28,14 @@ constinit std::atomic<bool> is_known{false};
 constinit std::atomic<void*> found[kForms] = {};
 
 // Not so the place by which an executable that is not position-independent knows a function whose
-// address it takes: dlsym() gives that, as all must see the same address.
+// address it takes: dlsym() gives that, as all must see the same address. It has a symbol, which
+// need not be so of what an indirect function chose.
 bool IsDefinition(const void* function) {
   Dl_info info;
   const ElfW(Sym)* symbol = nullptr;
   void** const extra = reinterpret_cast<void**>(const_cast<ElfW(Sym)**>(&symbol));
-  const bool found_it = dladdr1(function, &info, extra, RTLD_DL_SYMENT) != 0;
-  return found_it && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
+  const bool has_place = dladdr1(function, &info, extra, RTLD_DL_SYMENT) != 0;
+  return !has_place || symbol == nullptr || symbol->st_shndx != SHN_UNDEF;
 }
 
 }  // namespace
@@ -62,8 +63,13 @@ void Prepare() {
     found[i].store(own);
     any = any || own != nullptr;
   }
-  is_known.store(true);
   none = !any;
+  is_known.store(true);
+}
+
+bool None() {
+  if (!is_known.load()) Prepare();
+  return none;
 }
 
 void* Look(Form form) {

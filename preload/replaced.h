@@ -20,11 +20,13 @@ enum Form {
   kForms
 };
 
-// It is known that none is.
+// It is known that none is: for fast paths. False also while nobody has looked.
 [[gnu::visibility("hidden")]] extern constinit bool none;
 
-// Once, at load, as it takes the dynamic linker's lock; or earlier, by who asks earlier.
+// Looks, once, at load, as it takes the dynamic linker's lock; or earlier, by who asks earlier.
 void Prepare();
+
+bool None();
 
 void* Look(Form form);
 

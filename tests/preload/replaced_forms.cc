@@ -1,5 +1,6 @@
 // A program with some forms of operator new and delete of its own, which the others call. OWN_...
-// says which; FORWARDED that they call the next library's, else objects begin behind a header.
+// says which; FORWARDED that they call the next library's, PADDED that objects have more bytes
+// behind them, else they begin behind a header.
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +30,16 @@ void End(const char* name, Arguments... arguments) {
 
 #else
 
+#ifdef PADDED
+constexpr size_t kHeader = 0;
+#else
 constexpr size_t kHeader = 64;
+#endif
 
 void* Make(const char*, size_t size, std::align_val_t alignment = std::align_val_t{16}) {
   ++made;
   for (;;) {
-    if (void* const begin = aligned_alloc(size_t(alignment), kHeader + (size + 63) / 64 * 64)) {
+    if (void* const begin = aligned_alloc(size_t(alignment), (size + 127) / 64 * 64)) {
       return static_cast<char*>(begin) + kHeader;
     }
     const std::new_handler handler = std::get_new_handler();
@@ -43,7 +48,7 @@ void* Make(const char*, size_t size, std::align_val_t alignment = std::align_val
   }
 }
 
-void End(const char*, void* object, std::align_val_t = {}) {
+[[maybe_unused]] void End(const char*, void* object, std::align_val_t = {}) {
   ++ended;
   if (object != nullptr) free(static_cast<char*>(object) - kHeader);
 }
