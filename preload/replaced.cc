@@ -72,9 +72,6 @@ bool None() {
   return none;
 }
 
-void* Look(Form form) {
-  if (!is_known.load()) Prepare();
-  return found[form].load();
-}
+void* Look(Form form) { return None() ? nullptr : found[form].load(); }
 
 }  // namespace secure_alloc::replaced
